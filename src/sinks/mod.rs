@@ -2,19 +2,29 @@
 //!
 //! A sink stores a batch **and the lane's cursor in one transaction**, or nothing. It never retries, never splits a
 //! batch and never decides what becomes of a row that it cannot store: that is `drain`'s. `contract` is the test
-//! suite that every sink passes; `memory` is its reference.
+//! suite that every sink passes; `memory` is its reference; `row` is what all of them agree upon
+//! about one row; `sql` is what the two SQL sinks share.
 
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
+mod row;
+mod sql;
+
 #[cfg(test)]
 mod contract;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::event::record::{Event, Refusal};
+use crate::{
+    clock::Clock,
+    database::{Database, Kind},
+    event::record::{Event, Refusal},
+};
 
 /// What a lane hands to its sink: consecutive records of the spool, and where the cursor stands before and after.
 #[derive(Clone, Debug)]
@@ -77,6 +87,17 @@ pub struct SinkError {
     pub message: String,
 }
 
+impl SinkError {
+    /// An error of this class.
+    pub fn new(class: ErrorClass, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+}
+
 /// Writes batches. Object-safe; all methods are safe to call again after any failure.
 #[async_trait]
 pub trait Sink: Send + Sync {
@@ -91,4 +112,16 @@ pub trait Sink: Send + Sync {
 
     /// Writes a known-good event and a known-good refusal and rolls back: tells a bad row from a bad sink.
     async fn canary(&self) -> Result<(), SinkError>;
+}
+
+/// The sink that writes to this database. Building it does no I/O.
+pub fn sql_sink(database: Database, name: &str, clock: Clock) -> Arc<dyn Sink> {
+    match database.kind() {
+        Kind::Sqlite => Arc::new(sqlite::SqliteSink::new(name.to_owned(), database, clock)),
+        Kind::Postgres => Arc::new(postgres::PostgresSink::new(
+            name.to_owned(),
+            database,
+            clock,
+        )),
+    }
 }

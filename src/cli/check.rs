@@ -1,0 +1,31 @@
+//! `tidegate check`: is this a settings file that a server would start with?
+
+use std::{path::PathBuf, process::ExitCode};
+
+use super::exit::{Exit, fail, say};
+use crate::{clock::Clock, config::Origin};
+
+pub(super) fn check(config: Option<PathBuf>) -> ExitCode {
+    let origin = Origin::of_process(config);
+    let Some(file) = &origin.file else {
+        say("no settings file: the embedded default would run\n");
+        return Exit::Done.into();
+    };
+    match origin.load(Clock::default().now()) {
+        Ok(config) => {
+            let warnings: String = config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+            say(&format!(
+                "{warnings}{}: no mistakes; {} sources served, version {}\n",
+                file.display(),
+                config.sources.len(),
+                config.version,
+            ));
+            Exit::Done.into()
+        }
+        Err(mistakes) => {
+            let count = mistakes.0.len();
+            let noun = if count == 1 { "mistake" } else { "mistakes" };
+            fail(Exit::Settings, &format!("{count} {noun}\n{mistakes}"))
+        }
+    }
+}

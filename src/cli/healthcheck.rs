@@ -1,0 +1,46 @@
+//! `tidegate healthcheck`: asks the operate listener of the configured server whether it is ready.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use super::exit::{Exit, fail, say};
+use crate::{clock::Clock, config::Origin};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn healthcheck(config: Option<PathBuf>) -> ExitCode {
+    let config = match Origin::of_process(config).load(Clock::default().now()) {
+        Ok(config) => config,
+        Err(mistakes) => return fail(Exit::Settings, &format!("the settings cannot be used\n{mistakes}")),
+    };
+    match ready(reachable(config.operate.listen)) {
+        Ok(true) => {
+            say("ready\n");
+            Exit::Done.into()
+        }
+        Ok(false) => fail(Exit::Failed, "not ready"),
+        Err(error) => fail(Exit::Failed, &format!("no answer from {}: {error}", config.operate.listen)),
+    }
+}
+
+/// A server that listens everywhere is reached on the loopback interface.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
+}
+
+fn ready(address: SocketAddr) -> io::Result<bool> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    Ok(&status == b"HTTP/1.1 200")
+}

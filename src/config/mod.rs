@@ -1,0 +1,279 @@
+//! Settings: raw TOML and environment in, checked settings out, every mistake at once and none silently mended.
+//!
+//! A component owns the type of its settings and their defaults; this module only reads them. `section` reads one table,
+//! `sources` and `segment` the senders, `embedded` is what runs without a file.
+
+mod bof;
+pub mod embedded;
+pub mod mistake;
+mod quantity;
+mod secrets;
+mod section;
+mod segment;
+mod sources;
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+use self::{
+    mistake::{Mistake, Mistakes},
+    section::{Reading, Section},
+};
+use crate::{
+    clock::UnixMicros,
+    database::DatabaseUrl,
+    disk::{self, RealDisk},
+    drain,
+    http::{body::BodyLimits, server},
+    secret::Secret,
+    sources::Source,
+    spool,
+};
+
+/// A settings file is text that people write; a larger one is something else.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Where a settings file is looked for when none is named.
+pub const DEFAULT_FILE: &str = "tidegate.toml";
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything of ours lies that is not in the database.
+    pub data_dir: PathBuf,
+    /// The listener that senders reach.
+    pub collect: Collect,
+    /// The listener that operators and Prometheus reach.
+    pub operate: Operate,
+    /// The database.
+    pub storage: DatabaseUrl,
+    /// How lanes batch, and how they bear failures.
+    pub drain: drain::Settings,
+    /// The durable buffer.
+    pub spool: spool::Settings,
+    /// How many bytes of refused bodies may wait in the spool.
+    pub refusals_bytes: u64,
+    /// How long a graceful stop may take.
+    pub grace: Duration,
+    /// The senders.
+    pub sources: Vec<Source>,
+    /// What is odd, but no mistake; for the log.
+    pub warnings: Vec<String>,
+    /// Tells one version of the settings from another.
+    pub version: String,
+}
+
+/// The listener that senders reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Bytes of request bodies in flight.
+    pub body_memory: usize,
+    /// Patience with bodies; the size limit is each source's own.
+    pub body: BodyLimits,
+    /// Limits of connections and heads.
+    pub server: server::Settings,
+}
+
+/// The listener that operators and Prometheus reach.
+#[derive(Clone, Debug)]
+pub struct Operate {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// What opens the admin API.
+    pub token: Option<Secret>,
+}
+
+/// Where settings come from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The file; `None` for the embedded default.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Origin {
+    /// The named file, else `tidegate.toml` in the working directory if there is one, else the embedded default.
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        let present = || Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE));
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self { file: file.or_else(present), environment }
+    }
+
+    /// Reads and checks the settings. The embedded default makes its secrets on the way, once.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn load(&self, now: UnixMicros) -> Result<Config, Mistakes> {
+        match &self.file {
+            Some(path) => {
+                let origin = path.display().to_string();
+                let unreadable = |message: String| {
+                    Mistakes(vec![Mistake { origin: origin.clone(), line: None, key: String::new(), message }])
+                };
+                let bytes = disk::read(&RealDisk, path, FILE_BYTES_MAX)
+                    .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+                let text = String::from_utf8(bytes).map_err(|_| unreadable("is not text".into()))?;
+                parse(&origin, &text, &self.environment, now)
+            }
+            None => {
+                let text = embedded::settings(&self.environment)?;
+                parse("embedded default", &text, &self.environment, now)
+            }
+        }
+    }
+}
+
+/// Checks settings; the pure part of [`Origin::load`], but for the files that secrets are in.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn parse(
+    origin: &str,
+    text: &str,
+    environment: &BTreeMap<String, String>,
+    now: UnixMicros,
+) -> Result<Config, Mistakes> {
+    let reading = Reading::new(origin, text, environment.clone());
+    let table = DeTable::parse(text).map_err(|error| {
+        reading.mistake(error.span().map(|span| span.start), "", error.message().to_owned());
+        Mistakes(Vec::new())
+    });
+    let table = match table {
+        Ok(table) => table,
+        Err(_) => return Err(reading.finish().err().unwrap_or(Mistakes(Vec::new()))),
+    };
+    let config = read(&Section::root(&reading, table.get_ref()), now);
+    let warnings = reading.finish()?;
+    let version = Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+    config.map(|config| Config { warnings, version: version.concat(), ..config }).ok_or(Mistakes(Vec::new()))
+}
+
+/// Reads everything; `None` only where a mistake was noted.
+fn read(root: &Section<'_, '_>, now: UnixMicros) -> Option<Config> {
+    let data_dir = PathBuf::from(root.text("data_dir").unwrap_or_else(|| embedded::DATA_DIR.into()));
+    let collect = read_collect(root.section("collect"));
+    let operate = read_operate(root.section("operate"));
+    let (storage, drain) = read_storage(root.section("storage"), &data_dir);
+    let spool = read_spool(root.section("spool"), &data_dir);
+    let refusals = root.section("refusals");
+    let refusals_bytes = refusals.bytes("max_bytes", 0).unwrap_or(spool.max_bytes / 10);
+    refusals.finish();
+    let shutdown = root.section("shutdown");
+    let grace = shutdown.duration("grace").unwrap_or(Duration::from_secs(25));
+    shutdown.finish();
+    let sources = sources::read(root, now);
+    Some(Config {
+        data_dir,
+        collect,
+        operate,
+        storage: storage?,
+        drain,
+        spool,
+        refusals_bytes,
+        grace,
+        sources,
+        warnings: Vec::new(),
+        version: String::new(),
+    })
+}
+
+fn read_collect(section: Section<'_, '_>) -> Collect {
+    let defaults = server::Settings::default();
+    let body = BodyLimits::default();
+    let collect = Collect {
+        listen: listen(&section, 8080),
+        body_memory: section.bytes_in_memory("body_memory", 1 << 20).unwrap_or(64 << 20),
+        body: BodyLimits {
+            deadline: section.duration("body_timeout").unwrap_or(body.deadline),
+            min_rate: section.bytes("body_min_rate", 0).unwrap_or(body.min_rate),
+            grace: section.duration("body_min_rate_grace").unwrap_or(body.grace),
+            ..body
+        },
+        server: read_server(&section, &defaults),
+    };
+    section.finish();
+    collect
+}
+
+fn read_operate(section: Section<'_, '_>) -> Operate {
+    let token = section.has("token").then(|| section.section("token"));
+    let token = token.and_then(|named| {
+        let secret = secrets::secret(&named, "operate.token");
+        named.finish();
+        secret
+    });
+    let operate = Operate { listen: listen(&section, 8081), token };
+    section.finish();
+    operate
+}
+
+fn listen(section: &Section<'_, '_>, port: u16) -> SocketAddr {
+    let parse = |text: &str| text.parse().map_err(|_| "must be an address such as 127.0.0.1:8080".to_owned());
+    section.parsed("listen", parse).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into())
+}
+
+fn read_server(section: &Section<'_, '_>, defaults: &server::Settings) -> server::Settings {
+    let count = |key, default: usize| {
+        section.integer(key, 1..=1_000_000).map_or(default, |count| usize::try_from(count).unwrap_or(default))
+    };
+    server::Settings {
+        connections: count("connections", defaults.connections),
+        first_byte_timeout: section.duration("first_byte_timeout").unwrap_or(defaults.first_byte_timeout),
+        head_timeout: section.duration("head_timeout").unwrap_or(defaults.head_timeout),
+        idle_timeout: section.duration("idle_timeout").unwrap_or(defaults.idle_timeout),
+        write_timeout: section.duration("write_timeout").unwrap_or(defaults.write_timeout),
+        headers: count("headers", defaults.headers),
+        head_bytes: section.bytes_in_memory("head_bytes", 1024).unwrap_or(defaults.head_bytes),
+        query_bytes: section.bytes_in_memory("query_bytes", 64).unwrap_or(defaults.query_bytes),
+    }
+}
+
+fn read_storage(section: Section<'_, '_>, data_dir: &Path) -> (Option<DatabaseUrl>, drain::Settings) {
+    let parse = |text: &str| DatabaseUrl::parse(text).map_err(|error| error.to_string());
+    let url = if section.has("url") || section.is_in_environment("url") {
+        section.parsed("url", parse)
+    } else {
+        Some(DatabaseUrl::sqlite(data_dir.join("events.db")))
+    };
+    let defaults = drain::Settings::default();
+    let batch = section.section("batch");
+    let drain = drain::Settings {
+        events: batch.integer("events", 1..=100_000).map_or(defaults.events, |events| usize::try_from(events).unwrap_or(defaults.events)),
+        bytes: batch.bytes_in_memory("bytes", 1024).unwrap_or(defaults.bytes),
+        age: batch.duration("age").unwrap_or(defaults.age),
+        dead_letters_bytes: section.bytes("dead_letters", 0).unwrap_or(defaults.dead_letters_bytes),
+        ..defaults
+    };
+    batch.finish();
+    section.finish();
+    (url, drain)
+}
+
+fn read_spool(section: Section<'_, '_>, data_dir: &Path) -> spool::Settings {
+    let defaults = spool::Settings::default();
+    let settings = spool::Settings {
+        directory: data_dir.join("spool"),
+        max_bytes: section.bytes("max_bytes", 1 << 16).unwrap_or(defaults.max_bytes),
+        file_bytes: section.bytes("file_bytes", 1 << 12).unwrap_or(defaults.file_bytes),
+        min_free: section.bytes("min_free", 0).unwrap_or(defaults.min_free),
+        queue_bytes: section.bytes("queue_bytes", 1 << 16).unwrap_or(defaults.queue_bytes),
+        queue_wait: section.duration("queue_wait").unwrap_or(defaults.queue_wait),
+    };
+    section.finish();
+    settings
+}
+
+#[cfg(test)]
+mod tests;

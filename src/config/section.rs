@@ -1,0 +1,293 @@
+//! One table of the settings, read key by key. Every mistake is noted and reading goes on; a key that nobody asked for
+//! is a mistake as well. Each scalar may come from the environment instead, as `TIDEGATE_` and its path.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    mistake::{Mistake, Mistakes},
+    quantity,
+};
+
+/// Environment variables of ours begin with this.
+const PREFIX: &str = "TIDEGATE_";
+
+/// What all sections share: the text, the environment, and the mistakes found so far.
+pub(super) struct Reading<'t> {
+    origin: String,
+    text: &'t str,
+    pub(super) environment: BTreeMap<String, String>,
+    environment_read: RefCell<BTreeSet<String>>,
+    mistakes: RefCell<Vec<Mistake>>,
+    pub(super) warnings: RefCell<Vec<String>>,
+}
+
+impl<'t> Reading<'t> {
+    pub(super) fn new(origin: &str, text: &'t str, environment: BTreeMap<String, String>) -> Self {
+        Self {
+            origin: origin.into(),
+            text,
+            environment,
+            environment_read: RefCell::default(),
+            mistakes: RefCell::default(),
+            warnings: RefCell::default(),
+        }
+    }
+
+    pub(super) fn mistake(&self, at: Option<usize>, key: &str, message: impl Into<String>) {
+        let line = at.map(|offset| 1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count());
+        self.mistakes.borrow_mut().push(Mistake {
+            origin: self.origin.clone(),
+            line,
+            key: key.into(),
+            message: message.into(),
+        });
+    }
+
+    fn mistake_in_environment(&self, variable: &str, message: String) {
+        self.mistakes.borrow_mut().push(Mistake {
+            origin: "environment".into(),
+            line: None,
+            key: variable.into(),
+            message,
+        });
+    }
+
+    pub(super) fn warn(&self, warning: String) {
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// Whether nothing is wrong; variables that name no setting are wrong.
+    pub(super) fn finish(self) -> Result<Vec<String>, Mistakes> {
+        let read = self.environment_read.borrow();
+        // Only a path with a `__` is surely meant as a setting; other variables may be a secret that the file names.
+        for variable in self.environment.keys().filter(|name| name.starts_with(PREFIX) && name.contains("__")) {
+            if !read.contains(variable) {
+                self.mistake_in_environment(variable, "no setting has this name".into());
+            }
+        }
+        let mut mistakes = self.mistakes.take();
+        mistakes.sort_by_key(|mistake| (mistake.line.is_none(), mistake.line));
+        if mistakes.is_empty() { Ok(self.warnings.take()) } else { Err(Mistakes(mistakes)) }
+    }
+}
+
+/// A scalar, wherever it came from.
+#[derive(Clone, Copy)]
+enum Scalar<'s> {
+    Text(&'s str),
+    Integer(&'s str),
+    Boolean(bool),
+}
+
+/// One table.
+pub(super) struct Section<'r, 't> {
+    pub(super) reading: &'r Reading<'t>,
+    path: String,
+    table: Option<&'r DeTable<'t>>,
+    start: Option<usize>,
+    read: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'r, 't> Section<'r, 't> {
+    pub(super) fn root(reading: &'r Reading<'t>, table: &'r DeTable<'t>) -> Self {
+        Self { reading, path: String::new(), table: Some(table), start: None, read: RefCell::default() }
+    }
+
+    /// The table under this key; an empty one where there is none, so that the environment still counts.
+    pub(super) fn section(&self, key: &'static str) -> Self {
+        let value = self.value(key);
+        let table = value.and_then(|value| value.get_ref().as_table());
+        if let (Some(value), None) = (value, table) {
+            self.reading.mistake(Some(value.span().start), &self.key(key), "must be a table");
+        }
+        let start = value.map(|value| value.span().start);
+        Self { reading: self.reading, path: self.key(key), table, start, read: RefCell::default() }
+    }
+
+    /// The tables of the array under this key. Their path is the key and, where they have one, their name.
+    pub(super) fn sections(&self, key: &'static str, named_by: &str) -> Vec<Self> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(items) = value.get_ref().as_array() else {
+            self.reading.mistake(Some(value.span().start), &self.key(key), "must be an array of tables");
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for item in items.iter() {
+            let start = Some(item.span().start);
+            let Some(table) = item.get_ref().as_table() else {
+                self.reading.mistake(start, &self.key(key), "must be an array of tables");
+                continue;
+            };
+            let name = table.get(named_by).and_then(|name| name.get_ref().as_str());
+            let path = name.map_or_else(|| self.key(key), |name| format!("{}.{name}", self.key(key)));
+            sections.push(Self { reading: self.reading, path, table: Some(table), start, read: RefCell::default() });
+        }
+        sections
+    }
+
+    /// Whether the environment has this key.
+    pub(super) fn is_in_environment(&self, key: &str) -> bool {
+        self.reading.environment.contains_key(&self.variable(key))
+    }
+
+    /// Whether the file has this key.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+        self.scalar(key, |scalar| match scalar {
+            Scalar::Text(text) => Ok(text.to_owned()),
+            _ => Err("must be a string".into()),
+        })
+    }
+
+    pub(super) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        self.scalar(key, |scalar| match scalar {
+            Scalar::Text(text) => parse(text),
+            _ => Err("must be a string".into()),
+        })
+    }
+
+    pub(super) fn word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        self.parsed(key, |text| {
+            words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+                let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+                format!("must be one of {}", known.join(", "))
+            })
+        })
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        self.scalar(key, |scalar| match scalar {
+            Scalar::Boolean(value) => Ok(value),
+            Scalar::Text("true") => Ok(true),
+            Scalar::Text("false") => Ok(false),
+            _ => Err("must be true or false".into()),
+        })
+    }
+
+    /// A whole number of this range.
+    pub(super) fn integer(&self, key: &'static str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+        self.scalar(key, |scalar| {
+            let number = match scalar {
+                Scalar::Text(text) | Scalar::Integer(text) => text.parse::<u64>().ok(),
+                Scalar::Boolean(_) => None,
+            };
+            number.filter(|number| range.contains(number)).ok_or_else(|| {
+                format!("must be a whole number from {} to {}", range.start(), range.end())
+            })
+        })
+    }
+
+    /// A size in bytes, at least `bytes_min`.
+    pub(super) fn bytes(&self, key: &'static str, bytes_min: u64) -> Option<u64> {
+        self.scalar(key, |scalar| match scalar {
+            Scalar::Text(text) | Scalar::Integer(text) => {
+                quantity::size(text).and_then(|size| if size < bytes_min {
+                    Err(format!("must be at least {bytes_min} bytes"))
+                } else {
+                    Ok(size)
+                })
+            }
+            Scalar::Boolean(_) => Err("must be a size such as 64MiB".into()),
+        })
+    }
+
+    /// A size in bytes that fits memory.
+    pub(super) fn bytes_in_memory(&self, key: &'static str, bytes_min: u64) -> Option<usize> {
+        self.bytes(key, bytes_min).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
+        self.parsed(key, quantity::duration)
+    }
+
+    /// Strings; a lone string is not a list.
+    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
+        let value = self.value(key)?;
+        let texts = value.get_ref().as_array().and_then(|items| {
+            items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        });
+        if texts.is_none() {
+            self.mistake(key, "must be an array of strings");
+        }
+        texts
+    }
+
+    /// Strings, each of which must make sense.
+    pub(super) fn parsed_texts<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let mut parsed = Vec::new();
+        for text in self.texts(key)? {
+            match parse(&text) {
+                Ok(value) => parsed.push(value),
+                Err(message) => self.mistake(key, message),
+            }
+        }
+        Some(parsed)
+    }
+
+    /// Notes a mistake about a key, or about the section itself where the key is not there.
+    pub(super) fn mistake(&self, key: &'static str, message: impl Into<String>) {
+        let at = self.value(key).map(|value| value.span().start).or(self.start);
+        self.reading.mistake(at, &self.key(key), message);
+    }
+
+    /// Ends reading: what nobody asked for is a mistake.
+    pub(super) fn finish(self) {
+        let read = self.read.borrow();
+        for (key, _) in self.table.iter().flat_map(|table| table.iter()) {
+            if !read.contains(key.get_ref().as_ref()) {
+                let known: Vec<&str> = read.iter().copied().collect();
+                let message = format!("unknown key; known here are {}", known.join(", "));
+                let path = format!("{}{}{}", self.path, if self.path.is_empty() { "" } else { "." }, key.get_ref());
+                self.reading.mistake(Some(key.span().start), &path, message);
+            }
+        }
+    }
+
+    fn value(&self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
+        self.read.borrow_mut().insert(key);
+        self.table.and_then(|table| table.get(key))
+    }
+
+    fn key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.into() } else { format!("{}.{key}", self.path) }
+    }
+
+    fn variable(&self, key: &str) -> String {
+        format!("{PREFIX}{}", self.key(key).replace('.', "__").replace('-', "_").to_uppercase())
+    }
+
+    fn scalar<T>(&self, key: &'static str, parse: impl Fn(Scalar<'_>) -> Result<T, String>) -> Option<T> {
+        let variable = self.variable(key);
+        let value = self.value(key);
+        if let Some(text) = self.reading.environment.get(&variable) {
+            self.reading.environment_read.borrow_mut().insert(variable.clone());
+            return parse(Scalar::Text(text))
+                .map_err(|message| self.reading.mistake_in_environment(&variable, message))
+                .ok();
+        }
+        let value = value?;
+        let scalar = match value.get_ref() {
+            DeValue::String(text) => Some(Scalar::Text(text)),
+            DeValue::Integer(number) if number.radix() == 10 => Some(Scalar::Integer(number.as_str())),
+            DeValue::Boolean(truth) => Some(Scalar::Boolean(*truth)),
+            _ => None,
+        };
+        let parsed = match scalar {
+            Some(scalar) => parse(scalar),
+            None => Err("has the wrong type".into()),
+        };
+        parsed.map_err(|message| self.reading.mistake(Some(value.span().start), &self.key(key), message)).ok()
+    }
+}

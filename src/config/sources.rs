@@ -1,0 +1,118 @@
+//! The senders of the settings: `[[source]]`.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::{bof, secrets, section::Section, segment};
+use crate::{
+    clock::UnixMicros,
+    ingest::delivery_id::ELEMENTS_MAX,
+    sources::{Limits, Priority, Source, SourceName},
+};
+
+#[derive(Clone, Copy)]
+enum KindWord {
+    Segment,
+    Bof,
+}
+
+/// All sources that this version serves.
+pub(super) fn read(root: &Section<'_, '_>, now: UnixMicros) -> Vec<Source> {
+    let mut names = BTreeSet::new();
+    let mut paths = BTreeSet::new();
+    let mut sources = Vec::new();
+    for section in root.sections("source", "name") {
+        let name = section.parsed("name", |text| {
+            SourceName::new(text).ok_or_else(|| "must be 1 to 64 of a-z, 0-9, _ and -".into())
+        });
+        match &name {
+            Some(name) if !names.insert(name.clone()) => section.mistake("name", "two sources have this name"),
+            None if !section.has("name") => section.mistake("name", "is missing"),
+            _ => {}
+        }
+        let kind = section.word("kind", &[("segment", KindWord::Segment), ("bof", KindWord::Bof)]);
+        if kind.is_none() && !section.has("kind") {
+            section.mistake("kind", "is missing; known are segment, bof");
+        }
+        match kind {
+            Some(KindWord::Segment) => sources.extend(source(&section, name, now, &mut paths)),
+            Some(KindWord::Bof) => bof::read(&section, name.as_ref(), now),
+            // Without a kind nobody can say which keys it may have.
+            None => continue,
+        }
+        section.finish();
+    }
+    sources
+}
+
+fn source(
+    section: &Section<'_, '_>,
+    name: Option<SourceName>,
+    now: UnixMicros,
+    taken: &mut BTreeSet<String>,
+) -> Option<Source> {
+    let label = name.as_ref().map_or("?", SourceName::as_str).to_owned();
+    let own_paths = section.parsed_texts("paths", path).unwrap_or_default();
+    for path in &own_paths {
+        if !taken.insert(path.clone()) {
+            section.mistake("paths", "a path can lead to one source only");
+        }
+    }
+    let keys = secrets::key_ring(section, &label, now);
+    let signing_secret = section.has("signing_secret").then(|| {
+        let named = section.section("signing_secret");
+        let secret = secrets::secret(&named, &format!("signing_secret of source {label:?}"));
+        named.finish();
+        secret
+    });
+    Some(Source {
+        enabled: section.boolean("enabled").unwrap_or(true),
+        paths: own_paths,
+        keys,
+        signing_secret: signing_secret.flatten(),
+        allowed_networks: networks(section),
+        priority: priority(section),
+        limits: limits(section.section("limits")),
+        kind: segment::read(section),
+        name: name?,
+    })
+}
+
+/// Peers that a source may be reached from.
+pub(super) fn networks(section: &Section<'_, '_>) -> Vec<IpNet> {
+    let parse = |text: &str| text.parse().map_err(|_| "must be networks such as 192.0.2.0/24".to_owned());
+    section.parsed_texts("allowed_networks", parse).unwrap_or_default()
+}
+
+/// Who is shed first.
+pub(super) fn priority(section: &Section<'_, '_>) -> Priority {
+    section.word("priority", &[("normal", Priority::Normal), ("low", Priority::Low)]).unwrap_or_default()
+}
+
+fn limits(section: Section<'_, '_>) -> Limits {
+    let defaults = Limits::default();
+    let count = |key, max: u64| section.integer(key, 1..=max).and_then(|count| usize::try_from(count).ok());
+    let limits = Limits {
+        body_bytes: section.bytes_in_memory("body", 1).unwrap_or(defaults.body_bytes),
+        decoded_bytes: section.bytes_in_memory("decoded", 1).unwrap_or(defaults.decoded_bytes),
+        batch_events: count("batch", ELEMENTS_MAX as u64).unwrap_or(defaults.batch_events),
+        depth: count("depth", 10_000).unwrap_or(defaults.depth),
+        events_per_second: section
+            .integer("events_per_second", 1..=u64::from(u32::MAX))
+            .and_then(|events| u32::try_from(events).ok()),
+    };
+    section.finish();
+    limits
+}
+
+/// An extra path: absolute, exact, and none of ours.
+pub(super) fn path(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'{' | b'}'));
+    let ours = text.starts_with("/v1/") || matches!(text, "/livez" | "/readyz" | "/metrics");
+    if text.starts_with('/') && text.len() > 1 && plain && !ours {
+        Ok(text.to_owned())
+    } else {
+        Err("must be absolute paths, without query, and none of /v1/…, /livez, /readyz".into())
+    }
+}

@@ -1,0 +1,198 @@
+//! SQLite: how the file is opened, and how a transaction begins.
+//!
+//! What is committed survives a power cut (`synchronous=FULL`), people can read the file while we write it (WAL, no
+//! exclusive lock), and there is one writer, so that our own transactions queue instead of failing as busy.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{DatabaseError, Fault, migrations};
+
+/// Older versions can lose commits when a write meets the reset of the log.
+const OLDEST: [u32; 3] = [3, 51, 3];
+
+/// How long a transaction waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a caller waits for a connection of ours.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+const READERS: u32 = 4;
+
+/// Pages that the writer keeps in memory, in KiB: the inner nodes of the indexes of many millions of events.
+const WRITER_CACHE_KIB: &str = "-16384";
+
+/// To this size the write-ahead log is cut back after a reader held it up.
+const LOG_BYTES: &str = "67108864";
+
+/// Connections to a SQLite file.
+#[derive(Debug)]
+pub struct SqlitePools {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqlitePools {
+    /// Begins a transaction that writes. It has the write lock from its beginning: one that asked for it later would
+    /// fail at once, whatever the timeout.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Connections that only read.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Closes the readers first: the last connection folds the log back into the file.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Opens the file, makes it if it is not there, and brings its tables up to date.
+pub(super) async fn open(path: &Path) -> Result<SqlitePools, DatabaseError> {
+    make_directory(path).await?;
+    let shared = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(false)
+        .disable_statement_logging();
+    let writer = shared
+        .clone()
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", LOG_BYTES)
+        .pragma("cache_size", WRITER_CACHE_KIB);
+    let pool = SqlitePoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
+    let pools = SqlitePools {
+        writer: pool.clone().max_connections(1).connect_lazy_with(writer),
+        readers: pool
+            .max_connections(READERS)
+            .connect_lazy_with(shared.pragma("query_only", "ON")),
+    };
+    let opened = prepare(&pools).await;
+    if opened.is_err() {
+        pools.close().await;
+    }
+    opened.map(|()| pools)
+}
+
+async fn prepare(pools: &SqlitePools) -> Result<(), DatabaseError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(&pools.writer)
+        .await?;
+    if !is_recent(&version) {
+        let message =
+            format!("SQLite {version} can lose commits; 3.51.3 is the oldest that does not");
+        return Err(DatabaseError::new(
+            Fault::Configuration,
+            "sqlite_version",
+            message,
+        ));
+    }
+    let mut transaction = pools.begin().await?;
+    migrations::apply(migrations::SQLITE, &mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn is_recent(version: &str) -> bool {
+    let numbers: Vec<u32> = version
+        .split('.')
+        .map_while(|number| number.parse().ok())
+        .collect();
+    numbers >= OLDEST.to_vec()
+}
+
+/// SQLite makes the file but not its directory.
+async fn make_directory(path: &Path) -> Result<(), DatabaseError> {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    tokio::fs::create_dir_all(directory).await.map_err(|error| {
+        let message = format!("cannot make the directory {}: {error}", directory.display());
+        DatabaseError::new(Fault::Configuration, "directory", message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        for (version, recent) in [
+            ("3.51.3", true),
+            ("3.100.0", true),
+            ("4.0", true),
+            ("3.51.2", false),
+            ("3.9.9", false),
+        ] {
+            assert_eq!(is_recent(version), recent, "{version}");
+        }
+        assert!(!is_recent("unknown"));
+    }
+
+    #[tokio::test]
+    async fn the_file_is_made_with_its_directory_and_opened_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/er/events.db");
+        for _ in 0..2 {
+            let pools = open(&path).await.unwrap();
+            let modes: (String, i64) =
+                sqlx::query_as("SELECT (SELECT journal_mode FROM pragma_journal_mode), (SELECT synchronous FROM pragma_synchronous)")
+                    .fetch_one(&pools.writer)
+                    .await
+                    .unwrap();
+            assert_eq!(modes, ("wal".into(), 2));
+            let refused = sqlx::query("DELETE FROM users_version")
+                .execute(pools.readers())
+                .await;
+            assert_eq!(
+                DatabaseError::from(refused.unwrap_err()).fault,
+                Fault::Configuration
+            );
+            pools.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_database_is_for_a_person_to_mend() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("notes.txt");
+        std::fs::write(&file, "x".repeat(5_000)).unwrap();
+        for path in [
+            file.clone(),
+            file.join("events.db"),
+            directory.path().to_owned(),
+        ] {
+            assert_eq!(
+                open(&path).await.unwrap_err().fault,
+                Fault::Configuration,
+                "{}",
+                path.display()
+            );
+        }
+        assert_eq!(std::fs::read(&file).unwrap().len(), 5_000);
+    }
+
+    #[tokio::test]
+    async fn tables_of_a_newer_version_are_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.db");
+        let pools = open(&path).await.unwrap();
+        let newer = "INSERT INTO tidegate_migrations (version, description, success, checksum, execution_time) \
+                     VALUES (9999, 'later', 1, x'00', 0)";
+        sqlx::query(newer).execute(&pools.writer).await.unwrap();
+        pools.close().await;
+        assert_eq!(open(&path).await.unwrap_err().code, "schema_newer");
+    }
+}

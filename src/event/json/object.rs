@@ -1,0 +1,275 @@
+//! A JSON object taken apart into members that still are the sender's bytes.
+//!
+//! A member is two ranges of the text, 16 bytes: an object of a million tiny members must not cost a multiple of its own
+//! size. Keys are compared unescaped, so that `"us\u0065rId"` is `userId`. Of equal keys the last one wins.
+
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::value::Value;
+
+/// The members of one object, in the sender's order.
+#[derive(Debug)]
+pub struct Object<'a> {
+    text: &'a str,
+    members: Vec<Span>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    key: (u32, u32),
+    value: (u32, u32),
+}
+
+/// One member: its key as sent (quotes and escapes included), and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// The key as it stands in the text.
+    pub key: Value<'a>,
+    /// The value.
+    pub value: Value<'a>,
+}
+
+/// Why a text is no JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectError {
+    /// No JSON at all.
+    #[error("not valid JSON (line {line}, column {column})")]
+    Malformed {
+        /// Line of the first wrong byte, from 1.
+        line: usize,
+        /// Its column, from 1.
+        column: usize,
+    },
+    /// JSON of another type.
+    #[error("not an object")]
+    OtherType,
+}
+
+impl From<serde_json::Error> for ObjectError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed { line: error.line(), column: error.column() }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Takes an object apart; nested values are checked for syntax and otherwise left alone.
+    ///
+    /// # Errors
+    /// When the text is not exactly one JSON object.
+    pub fn parse(text: &'a str) -> Result<Self, ObjectError> {
+        if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+            return match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                Ok(_) => Err(ObjectError::OtherType),
+                Err(error) => Err(error.into()),
+            };
+        }
+        Ok(Self { text, members: spans(text)? })
+    }
+
+    /// The last member of this name.
+    pub fn get(&self, name: &str) -> Option<Value<'a>> {
+        self.iter_all().rev().find(|member| member.is_named(name)).map(|member| member.value)
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The members that count: of equal keys the last one.
+    pub fn iter(&self) -> impl Iterator<Item = Member<'a>> {
+        let shadowed = self.shadowed();
+        (0u32..)
+            .zip(self.iter_all())
+            .filter(move |(index, _)| shadowed.binary_search(index).is_err())
+            .map(|(_, member)| member)
+    }
+
+    fn iter_all(&self) -> impl DoubleEndedIterator<Item = Member<'a>> {
+        let text = self.text;
+        self.members.iter().map(move |span| span.of(text))
+    }
+
+    /// Indices of the members that a later one of the same key overrides, ascending.
+    fn shadowed(&self) -> Vec<u32> {
+        let key = |index: u32| self.member(index).map(|member| member.key.as_column());
+        let mut order: Vec<u32> = (0u32..).take(self.members.len()).collect();
+        // Stable: equal keys stay in the sender's order, so the last of each run is the one that counts.
+        order.sort_by(|&left, &right| key(left).cmp(&key(right)));
+        let mut shadowed: Vec<u32> = order
+            .windows(2)
+            .filter_map(|pair| match *pair {
+                [earlier, later] if key(earlier) == key(later) => Some(earlier),
+                _ => None,
+            })
+            .collect();
+        shadowed.sort_unstable();
+        shadowed
+    }
+
+    fn member(&self, index: u32) -> Option<Member<'a>> {
+        self.members.get(index as usize).map(|span| span.of(self.text))
+    }
+}
+
+impl Span {
+    fn of(self, text: &str) -> Member<'_> {
+        let slice = |(start, end): (u32, u32)| Value::new(text.get(start as usize..end as usize).unwrap_or_default());
+        Member { key: slice(self.key), value: slice(self.value) }
+    }
+}
+
+impl Member<'_> {
+    /// Whether the key, unescaped, is `name`.
+    pub fn is_named(&self, name: &str) -> bool {
+        let quoted = self.key.text();
+        let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+        inner == name || (inner.len() > name.len() && inner.contains('\\') && self.key.as_column() == name)
+    }
+}
+
+/// Splits an array into its elements.
+///
+/// # Errors
+/// When the text is no array, or holds more than `elements_max`: then `Ok(None)`.
+pub fn elements(text: &str, elements_max: usize) -> Result<Option<Vec<&str>>, ObjectError> {
+    let mut over = false;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = deserializer
+        .deserialize_seq(ElementsVisitor { elements_max, over: &mut over })
+        .and_then(|elements| deserializer.end().map(|()| elements));
+    match read {
+        Ok(elements) => Ok(Some(elements)),
+        Err(_) if over => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct ElementsVisitor<'o> {
+    elements_max: usize,
+    over: &'o mut bool,
+}
+
+impl<'de> Visitor<'de> for ElementsVisitor<'_> {
+    type Value = Vec<&'de str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = access.next_element::<&RawValue>()? {
+            if elements.len() == self.elements_max {
+                *self.over = true;
+                return Err(serde::de::Error::custom("too many elements"));
+            }
+            elements.push(element.get());
+        }
+        Ok(elements)
+    }
+}
+
+fn spans(text: &str) -> Result<Vec<Span>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let members = deserializer.deserialize_map(SpansVisitor { start: text.as_ptr().addr() })?;
+    deserializer.end()?;
+    Ok(members)
+}
+
+struct SpansVisitor {
+    start: usize,
+}
+
+impl SpansVisitor {
+    /// Where a borrowed part stands in the text. A text that long is stopped by the body limits long before.
+    fn span(&self, part: &RawValue) -> Option<(u32, u32)> {
+        let start = part.get().as_ptr().addr().checked_sub(self.start)?;
+        let end = start.checked_add(part.get().len())?;
+        Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
+    }
+}
+
+impl<'de> Visitor<'de> for SpansVisitor {
+    type Value = Vec<Span>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(16);
+        // Keys are taken raw as well: as strings, a lone surrogate in one would be a syntax error.
+        while let Some(key) = access.next_key::<&RawValue>()? {
+            let value = access.next_value::<&RawValue>()?;
+            let (Some(key), Some(value)) = (self.span(key), self.span(value)) else {
+                return Err(serde::de::Error::custom("an object over 4 GiB"));
+            };
+            members.push(Span { key, value });
+        }
+        Ok(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Vec<String> {
+        Object::parse(text).unwrap().iter().map(|member| member.key.text().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_wins_however_it_is_spelt() {
+        let object = Object::parse(r#" {"a":1,"\u0061": 2 ,"b":null,"a" : {"x":[1.0]}} "#).unwrap();
+        assert_eq!(object.get("a").unwrap().text(), r#"{"x":[1.0]}"#);
+        assert_eq!(object.iter().count(), 2);
+        assert_eq!(keys(r#"{"a":1,"\u0061":2}"#), [r#""\u0061""#]);
+    }
+
+    #[test]
+    fn values_keep_every_byte() {
+        let object = Object::parse("{\"n\":12345678901234567890.10, \"s\":\"\\ud800\"}").unwrap();
+        assert_eq!(object.get("n").unwrap().text(), "12345678901234567890.10");
+        assert_eq!(object.get("s").unwrap().text(), "\"\\ud800\"");
+    }
+
+    #[test]
+    fn a_key_may_hold_a_lone_surrogate() {
+        assert_eq!(keys(r#"{"\ud800":1}"#), [r#""\ud800""#]);
+    }
+
+    #[test]
+    fn what_is_no_object_says_so() {
+        for text in ["[]", "7", "null", "\"x\"", "[[[[1]]]]"] {
+            assert_eq!(Object::parse(text).unwrap_err(), ObjectError::OtherType, "{text}");
+        }
+        for text in ["", "{", "{} x", "{\"a\":NaN}", "\u{feff}{}", "{'a':1}", "{\"a\":1,}", "{\"a\":01}", "[1", "nul", "{\"a\":\"\n\"}"] {
+            assert!(matches!(Object::parse(text), Err(ObjectError::Malformed { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn elements_are_counted_before_they_are_kept() {
+        assert_eq!(elements(" [1, {\"a\" : 2},[]] ", 3), Ok(Some(vec!["1", "{\"a\" : 2}", "[]"])));
+        assert_eq!(elements("[1,2,3]", 2), Ok(None));
+        assert_eq!(elements("[]", 0), Ok(Some(vec![])));
+        for text in ["[1,]", "[1] 2", "[1", "[1 2]"] {
+            assert!(matches!(elements(text, 9), Err(ObjectError::Malformed { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_costs_no_stack() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(Object::parse(&deep).unwrap().iter().count(), 1);
+        let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(elements(&deep, 9).unwrap().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,180 @@
+//! Taking deliveries: from a request's head to the answer, with nothing of the query kept on the way.
+//!
+//! The order is the contract's: path, method, network, key; only then is the body read. From then on the delivery is a
+//! task of its own: a sender that leaves does not stop what the spool has begun to take.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{
+        HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+        header::{CONTENT_ENCODING, CONTENT_TYPE, HOST},
+        request::Parts,
+    },
+};
+use bytes::Bytes;
+
+use super::{
+    answer::{self, Rejection},
+    body::{self, BodyLimits, MemoryBudget, Reservation},
+    server::Peer,
+};
+use crate::{
+    clock::Clock,
+    ingest::{
+        accept::Ingest,
+        registry::{Door, Registry},
+    },
+    sources::delivery::{AuthenticDelivery, RawDelivery},
+    telemetry::metric::Metric,
+};
+
+static SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// A request id longer than this is not repeated.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// What taking deliveries needs.
+pub struct Collect {
+    /// The sources.
+    pub registry: Arc<Registry>,
+    /// Where deliveries go.
+    pub ingest: Arc<Ingest>,
+    /// Memory for bodies.
+    pub budget: MemoryBudget,
+    /// Patience with bodies; their size is each source's own limit.
+    pub body: BodyLimits,
+    /// Our clock.
+    pub clock: Clock,
+}
+
+/// Answers a request to any path that may be a source's.
+pub async fn collect(State(collect): State<Arc<Collect>>, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let doors = collect.registry.doors();
+    let Some(door) = doors.find(head.uri.path()) else {
+        Metric::UnroutedRequests.counter(&["404"]).increment(1);
+        return answer::rejected(Rejection::NotFound);
+    };
+    let mut response = match collect.authenticate(door, &head) {
+        Ok(delivery) => collect.take(door, delivery, &doors.config_version, body).await,
+        Err(rejection) => answer::rejected(rejection),
+    };
+    door.answered(response.status().as_u16(), started);
+    log(door, &head, response.status(), started);
+    if let Some(id) = head.headers.get(&REQUEST_ID).filter(|id| is_plain(id)) {
+        response.headers_mut().insert(REQUEST_ID.clone(), id.clone());
+    }
+    response
+}
+
+impl Collect {
+    fn authenticate(&self, door: &Arc<Door>, head: &Parts) -> Result<AuthenticDelivery, Rejection> {
+        if !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+            return Err(Rejection::Method);
+        }
+        let networks = &door.source.allowed_networks;
+        if !networks.is_empty() {
+            let peer = head.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_canonical());
+            if !peer.is_some_and(|peer| networks.iter().any(|network| network.contains(&peer))) {
+                return Err(Rejection::Network);
+            }
+        }
+        let header = |name| head.headers.get(name).map(|value: &HeaderValue| value.as_bytes().to_vec());
+        let content_encoding = joined(head, &CONTENT_ENCODING);
+        let raw = RawDelivery {
+            source: Arc::clone(&door.source),
+            method: head.method.as_str().to_owned(),
+            path: head.uri.path().to_owned(),
+            host: host_without_port(head),
+            content_type: header(CONTENT_TYPE).map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default(),
+            content_encoding,
+            signature: header(SIGNATURE.clone()),
+            received_at: self.clock.now(),
+        };
+        let delivery = raw.authenticate(head.uri.query()).map_err(|_| Rejection::Key)?;
+        door.key_used(delivery.key_index(), delivery.head().received_at);
+        Ok(delivery)
+    }
+
+    async fn take(
+        &self,
+        door: &Arc<Door>,
+        delivery: AuthenticDelivery,
+        config_version: &str,
+        body: Body,
+    ) -> Response<Body> {
+        if let Err(trouble) = self.ingest.admit(door) {
+            return answer::unavailable(trouble);
+        }
+        let limits = BodyLimits { bytes: door.source.limits.body_bytes, ..self.body };
+        let (bytes, memory) = match body::read(body, &limits, &self.budget).await {
+            Ok(read) => read,
+            Err(error) => return answer::unread(error),
+        };
+        self.accept(door, delivery, config_version, bytes, memory).await
+    }
+
+    async fn accept(
+        &self,
+        door: &Arc<Door>,
+        delivery: AuthenticDelivery,
+        config_version: &str,
+        bytes: Bytes,
+        memory: Reservation,
+    ) -> Response<Body> {
+        let accepting =
+            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, config_version.to_owned(), bytes);
+        let task = tokio::spawn(async move {
+            let accepted = accepting.await;
+            drop(memory);
+            accepted
+        });
+        match task.await {
+            Ok(Ok(answer)) => answer::taken(&answer),
+            Ok(Err(turned)) => answer::turned(turned),
+            Err(panic) => {
+                tracing::error!(source = %door.source.name, %panic, "taking a delivery failed");
+                answer::broken()
+            }
+        }
+    }
+}
+
+/// Several lines of one header are one list.
+fn joined(head: &Parts, name: &HeaderName) -> Option<Vec<u8>> {
+    let values: Vec<&[u8]> = head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    (!values.is_empty()).then(|| values.join(&b","[..]))
+}
+
+fn host_without_port(head: &Parts) -> String {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let end = match host.rfind(':') {
+        // The colons of an IPv6 address stand inside brackets.
+        Some(colon) if host.rfind(']').is_none_or(|bracket| bracket < colon) => colon,
+        _ => host.len(),
+    };
+    host.get(..end).unwrap_or_default().to_owned()
+}
+
+fn is_plain(id: &HeaderValue) -> bool {
+    id.len() <= REQUEST_ID_BYTES_MAX && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+/// One line a request, for whoever turns it on. The source's name stands for the path; the query is never there.
+fn log(door: &Door, head: &Parts, status: StatusCode, started: Instant) {
+    tracing::debug!(
+        source = %door.source.name,
+        method = %head.method,
+        status = status.as_u16(),
+        duration_ms = started.elapsed().as_secs_f64() * 1e3,
+        request_id = head.headers.get(&REQUEST_ID).filter(|id| is_plain(id)).and_then(|id| id.to_str().ok()),
+        traceparent = head.headers.get(&TRACE_PARENT).filter(|id| is_plain(id)).and_then(|id| id.to_str().ok()),
+        "delivery answered"
+    );
+}

@@ -1,0 +1,199 @@
+//! Taking a delivery: admit, prepare, append, count, answer.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::{
+    answer::{Answer, BatchVerdict, ElementOutcome, Trouble, Turned, Verdict},
+    delivery_id::{DeliveryId, DeliveryIds},
+    prepare::{Preparation, Prepared},
+    refusal_share::RefusalShare,
+    registry::{Door, needs_directory},
+    tally::Outcomes,
+};
+use crate::{
+    sources::{Priority, delivery::AuthenticDelivery, segment::UserNames},
+    spool::{AppendError, Receipt, Spool},
+    store::users::{Lookup, UsersDirectory},
+};
+
+/// Bodies above this are prepared off the runtime's workers, which other requests need.
+const INLINE_BYTES_MAX: usize = 128 << 10;
+
+/// How full the spool is when sources of low priority are turned away.
+const LOW_PRIORITY_USAGE_MAX: f64 = 0.8;
+
+/// Takes deliveries into the spool.
+pub struct Ingest {
+    spool: Spool,
+    users: Arc<UsersDirectory>,
+    ids: DeliveryIds,
+    refusals: RefusalShare,
+}
+
+impl Ingest {
+    /// Takes deliveries into this spool, with this directory of users.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn new(spool: Spool, users: Arc<UsersDirectory>, refusals: RefusalShare) -> Result<Self, getrandom::Error> {
+        Ok(Self { spool, users, ids: DeliveryIds::new()?, refusals })
+    }
+
+    /// Whether a delivery of this source could be taken now: asked before its body is read.
+    ///
+    /// # Errors
+    /// Our own trouble; the sender shall come again.
+    pub fn admit(&self, door: &Door) -> Result<(), Trouble> {
+        if !door.source.enabled {
+            return Err(Trouble::SourceDisabled);
+        }
+        if needs_directory(&door.source) && !self.users.is_loaded() {
+            return Err(Trouble::DirectoryNotLoaded);
+        }
+        if door.source.priority == Priority::Low && self.spool.status().usage() >= LOW_PRIORITY_USAGE_MAX {
+            return Err(Trouble::ShedEarly);
+        }
+        Ok(())
+    }
+
+    /// Takes a delivery. When this answers, whatever it calls committed or refused is durable.
+    ///
+    /// Run it as a task of its own: once begun it must count what the spool takes, also when the sender has left.
+    ///
+    /// # Errors
+    /// When nothing of the delivery was taken.
+    pub async fn accept(
+        self: Arc<Self>,
+        door: Arc<Door>,
+        delivery: AuthenticDelivery,
+        config_version: String,
+        wire: Bytes,
+    ) -> Result<Answer, Turned> {
+        let id = self.ids.next(delivery.head().received_at);
+        let is_large = wire.len() > INLINE_BYTES_MAX
+            || delivery.head().content_encoding.is_some() && wire.len() > INLINE_BYTES_MAX / 16;
+        let prepared = if is_large {
+            let (ingest, door) = (Arc::clone(&self), Arc::clone(&door));
+            let prepare = move || ingest.prepare(&door, &delivery, &config_version, id, &wire);
+            match tokio::task::spawn_blocking(prepare).await {
+                Ok(prepared) => prepared,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
+        } else {
+            self.prepare(&door, &delivery, &config_version, id, &wire)
+        }?;
+        self.append(&door, id, prepared).await
+    }
+
+    fn prepare(
+        &self,
+        door: &Door,
+        delivery: &AuthenticDelivery,
+        config_version: &str,
+        id: DeliveryId,
+        wire: &Bytes,
+    ) -> Result<Prepared, Turned> {
+        let users = Directory(&self.users);
+        let preparation = Preparation {
+            delivery,
+            id,
+            users: &users,
+            recent: &door.state.recent,
+            config_version,
+            refusal_room: self.refusals.room(self.spool.oldest()),
+        };
+        preparation.run(wire, |events| {
+            let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
+            door.state.rate.take(events, per_second, Instant::now()).map_err(|retry_after| {
+                door.state.tally.count(Outcomes { shed: events as u64, ..Outcomes::default() });
+                Turned::TooFast { retry_after }
+            })
+        })
+    }
+
+    async fn append(&self, door: &Door, id: DeliveryId, mut prepared: Prepared) -> Result<Answer, Turned> {
+        let chunk = std::mem::take(&mut prepared.chunk);
+        let proof = if chunk.is_empty() {
+            None
+        } else {
+            match self.spool.append(chunk).await {
+                Ok(receipt) => Some(receipt),
+                Err(error) => {
+                    let Outcomes { committed, duplicate, ignored, refused, shed } = prepared.outcomes;
+                    let shed = committed + duplicate + ignored + refused + shed;
+                    door.state.tally.count(Outcomes { shed, ..Outcomes::default() });
+                    return Err(Turned::Unavailable(trouble(&error)));
+                }
+            }
+        };
+        self.count(door, &prepared, proof.as_ref());
+        Ok(Answer { receipt: id, verdict: verdict(prepared, proof) })
+    }
+
+    fn count(&self, door: &Door, prepared: &Prepared, proof: Option<&Receipt>) {
+        let state = &door.state;
+        state.tally.count(prepared.outcomes);
+        state.tally.course_ids_unparsed(prepared.course_ids_unparsed);
+        if !prepared.refused_rules.is_empty() {
+            state.tally.refused(&prepared.refused_rules);
+        }
+        if !prepared.keys.is_empty() {
+            state.recent.remember(&prepared.keys);
+        }
+        if let Some(proof) = proof.filter(|_| prepared.refused_bytes > 0) {
+            self.refusals.hold(proof.first_sequence(), prepared.refused_bytes);
+        }
+    }
+}
+
+fn verdict(mut prepared: Prepared, proof: Option<Receipt>) -> Verdict {
+    if prepared.is_batch {
+        let Outcomes { committed, duplicate, ignored, refused, .. } = prepared.outcomes;
+        return Verdict::Batch(BatchVerdict {
+            proof,
+            committed: committed + duplicate,
+            ignored,
+            refused,
+            duplicates: duplicate,
+            results: prepared.verdicts,
+        });
+    }
+    match (prepared.verdicts.pop().map(|verdict| verdict.outcome), proof) {
+        (None, Some(proof)) => Verdict::Committed { proof, duplicate: false },
+        (Some(ElementOutcome::Duplicate), Some(proof)) => Verdict::Committed { proof, duplicate: true },
+        (Some(ElementOutcome::Refused(breach)), Some(proof)) => Verdict::Refused { proof, breach },
+        (Some(ElementOutcome::Ignored(breach) | ElementOutcome::Refused(breach)), _) => Verdict::Ignored(breach),
+        // A single element is an event, ignored or refused, and what is no event is listed: not reached, and harmless.
+        (_, proof) => Verdict::Batch(BatchVerdict {
+            proof,
+            committed: 0,
+            ignored: 0,
+            refused: 0,
+            duplicates: 0,
+            results: Vec::new(),
+        }),
+    }
+}
+
+fn trouble(error: &AppendError) -> Trouble {
+    match error {
+        AppendError::Full => Trouble::SpoolFull,
+        AppendError::NoSpace => Trouble::DiskFull,
+        AppendError::Busy => Trouble::Busy,
+        AppendError::Poisoned => Trouble::SpoolPoisoned,
+        AppendError::Closed => Trouble::Stopping,
+    }
+}
+
+struct Directory<'u>(&'u UsersDirectory);
+
+impl UserNames for Directory<'_> {
+    fn username(&self, id: i64) -> Option<Arc<str>> {
+        match self.0.username(id) {
+            Lookup::Found(name) => Some(name),
+            Lookup::Unknown | Lookup::NotLoaded => None,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! From the bytes of an authentic delivery to what is appended: decode, verify, split, judge, encode. Pure.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use super::{
+    answer::{ElementOutcome, ElementVerdict, Turned},
+    delivery_id::DeliveryId,
+    recent::RecentKeys,
+    tally::Outcomes,
+};
+use crate::{
+    codec::{self, DecodeError, Encoding},
+    event::record::Refusal,
+    sources::{
+        Kind,
+        delivery::AuthenticDelivery,
+        rule::{self, Breach},
+        segment::{
+            UserNames,
+            element::{Arrival, Elements, Fate, SplitError, fate, split},
+            signature,
+        },
+    },
+    spool::{Chunk, Kind as RecordKind},
+};
+
+/// A refusal keeps at most this much of a body.
+pub(super) const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What a delivery became, before any of it is durable.
+pub(super) struct Prepared {
+    pub(super) chunk: Chunk,
+    /// Whether the answer is that of a batch.
+    pub(super) is_batch: bool,
+    pub(super) outcomes: Outcomes,
+    pub(super) verdicts: Vec<ElementVerdict>,
+    /// Hashes of the dedup keys, to remember once durable.
+    pub(super) keys: Vec<u64>,
+    pub(super) refused_rules: Vec<&'static str>,
+    pub(super) refused_bytes: u64,
+    pub(super) course_ids_unparsed: u64,
+}
+
+/// All that preparing needs besides the bytes.
+pub(super) struct Preparation<'p> {
+    pub(super) delivery: &'p AuthenticDelivery,
+    pub(super) id: DeliveryId,
+    pub(super) users: &'p dyn UserNames,
+    pub(super) recent: &'p RecentKeys,
+    pub(super) config_version: &'p str,
+    /// How many bytes of refused bodies may still be kept.
+    pub(super) refusal_room: u64,
+}
+
+impl Preparation<'_> {
+    /// Prepares a whole delivery. `admit` is asked once the number of events is known.
+    pub(super) fn run(
+        &self,
+        wire: &Bytes,
+        admit: impl FnOnce(usize) -> Result<(), Turned>,
+    ) -> Result<Prepared, Turned> {
+        let (head, source) = (self.delivery.head(), self.delivery.source());
+        let Ok(encoding) = Encoding::from_header(head.content_encoding.as_deref()) else {
+            return Ok(self.refuse_whole(wire, None, rule::ENCODING_UNSUPPORTED.at("")));
+        };
+        let limits = codec::Limits { decoded_bytes: source.limits.decoded_bytes };
+        let body = match codec::decode(encoding, wire.clone(), limits) {
+            Ok(body) => body,
+            Err(DecodeError::TooLarge { .. }) => return Err(Turned::TooLarge("limits.decoded")),
+            Err(_) => return Ok(self.refuse_whole(wire, Some(encoding), rule::ENCODING_CORRUPT.at(""))),
+        };
+        let elements = split(&body, source.limits.batch_events);
+        if let Some(secret) = &source.signing_secret {
+            let signed = match &elements {
+                Ok(Elements::Batch(elements)) => elements.first().map_or(body.as_ref(), |first| first.as_bytes()),
+                _ => body.as_ref(),
+            };
+            if !signature::is_valid(secret, signed, head.signature.as_deref()) {
+                return Err(Turned::Unsigned);
+            }
+        }
+        match elements {
+            Ok(elements) => {
+                admit(elements.as_slice().len())?;
+                Ok(self.judge(&elements, &body))
+            }
+            Err(SplitError::TooMany) => Err(Turned::TooLarge("limits.batch")),
+            Err(SplitError::Refused(breach)) => {
+                admit(1)?;
+                Ok(self.refuse_whole(wire, Some(encoding), breach))
+            }
+        }
+    }
+
+    fn judge(&self, elements: &Elements<'_>, body: &Bytes) -> Prepared {
+        let (head, source) = (self.delivery.head(), self.delivery.source());
+        let Kind::Segment(settings) = &source.kind;
+        let arrival = Arrival {
+            settings,
+            source: source.name.as_str(),
+            path: &head.path,
+            host: &head.host,
+            received_at: head.received_at,
+            depth_max: source.limits.depth,
+            users: self.users,
+            body,
+        };
+        let is_batch = matches!(elements, Elements::Batch(_));
+        let mut prepared = Prepared::new(is_batch);
+        let mut own_keys = HashSet::new();
+        for (index, element) in elements.as_slice().iter().enumerate() {
+            let fate = fate(&arrival, element);
+            let outcome = self.settle(fate, index, element, is_batch, &mut own_keys, &mut prepared);
+            prepared.verdicts.extend(outcome.map(|outcome| ElementVerdict { index, outcome }));
+        }
+        prepared
+    }
+
+    /// Appends what becomes of one element; `None` if it is plainly committed.
+    fn settle(
+        &self,
+        fate: Fate,
+        index: usize,
+        element: &str,
+        is_batch: bool,
+        own_keys: &mut HashSet<u64>,
+        prepared: &mut Prepared,
+    ) -> Option<ElementOutcome> {
+        match fate {
+            Fate::Event { mut event, course_unparsed } => {
+                event.set_event_id(self.id.element(index));
+                prepared.course_ids_unparsed += u64::from(course_unparsed);
+                prepared.chunk.push(RecordKind::Event, |out| encode(event.as_ref(), out));
+                let key = event.dedup_key.as_deref().map(|key| self.recent.hash(key));
+                let duplicate = key.is_some_and(|key| !own_keys.insert(key) || self.recent.contains(key));
+                prepared.keys.extend(key);
+                let count = if duplicate { &mut prepared.outcomes.duplicate } else { &mut prepared.outcomes.committed };
+                *count += 1;
+                duplicate.then_some(ElementOutcome::Duplicate)
+            }
+            Fate::Ignored(breach) => {
+                prepared.outcomes.ignored += 1;
+                Some(ElementOutcome::Ignored(breach))
+            }
+            Fate::Refused(breach) => {
+                let content_type = self.delivery.head().content_type.clone();
+                let place = is_batch.then_some(index);
+                self.refuse(element.as_bytes(), content_type, place, &breach, prepared);
+                Some(ElementOutcome::Refused(breach))
+            }
+        }
+    }
+
+    /// One refusal of the whole body, as it was on the wire.
+    fn refuse_whole(&self, wire: &Bytes, encoding: Option<Encoding>, breach: Breach) -> Prepared {
+        let mut content_type = self.delivery.head().content_type.clone();
+        match encoding {
+            Some(Encoding::Identity) => {}
+            Some(encoding) => {
+                content_type.push_str("; content-encoding=");
+                content_type.push_str(encoding.name());
+            },
+            None => content_type.push_str("; content-encoding=unknown"),
+        }
+        let mut prepared = Prepared::new(false);
+        self.refuse(wire, content_type, None, &breach, &mut prepared);
+        prepared.verdicts.push(ElementVerdict { index: 0, outcome: ElementOutcome::Refused(breach) });
+        prepared
+    }
+
+    fn refuse(&self, sent: &[u8], content_type: String, element: Option<usize>, breach: &Breach, prepared: &mut Prepared) {
+        let head = self.delivery.head();
+        let room = self.refusal_room.saturating_sub(prepared.refused_bytes);
+        let kept = sent.get(..sent.len().min(REFUSED_BODY_BYTES_MAX)).unwrap_or_default();
+        let kept = if kept.len() as u64 > room { &[][..] } else { kept };
+        let mut refusal = Refusal {
+            source: head.source.name.as_str().to_owned(),
+            received_at: head.received_at,
+            rule: breach.rule.id.to_owned(),
+            pointer: breach.pointer.clone(),
+            message: breach.rule.message.to_owned(),
+            element: element.and_then(|index| u32::try_from(index).ok()),
+            method: head.method.clone(),
+            path: head.path.clone(),
+            content_type,
+            config_version: self.config_version.to_owned(),
+            body: Bytes::copy_from_slice(kept),
+            truncated: kept.len() < sent.len(),
+            body_hash: Bytes::copy_from_slice(&Sha256::digest(sent)),
+            host: head.host.clone(),
+            ..Refusal::default()
+        };
+        refusal.set_refusal_id(self.id.element(element.unwrap_or_default()));
+        prepared.chunk.push(RecordKind::Refusal, |out| encode(&refusal, out));
+        prepared.outcomes.refused += 1;
+        prepared.refused_rules.push(breach.rule.id);
+        prepared.refused_bytes += kept.len() as u64;
+    }
+}
+
+impl Prepared {
+    fn new(is_batch: bool) -> Self {
+        Self {
+            chunk: Chunk::new(),
+            is_batch,
+            outcomes: Outcomes::default(),
+            verdicts: Vec::new(),
+            keys: Vec::new(),
+            refused_rules: Vec::new(),
+            refused_bytes: 0,
+            course_ids_unparsed: 0,
+        }
+    }
+}
+
+fn encode(message: &impl Message, out: &mut Vec<u8>) {
+    message.encode(out).expect("a Vec grows to whatever a message needs");
+}
+

@@ -1,0 +1,77 @@
+//! The rules by which an event is refused or ignored: stable identifiers that people filter, alert and replay by.
+
+/// One rule. Identifiers and messages are part of the product; a message never holds a value of the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The identifier, such as `user.missing`.
+    pub id: &'static str,
+    /// The same in words, as the sender is told.
+    pub message: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:ident, $id:literal, $message:literal;)*) => {
+        $(#[doc = concat!("`", $id, "`: ", $message)] pub const $name: Rule = Rule { id: $id, message: $message };)*
+
+        /// Every rule, for documentation and metrics.
+        pub const ALL: &[Rule] = &[$($name,)*];
+    };
+}
+
+rules! {
+    ENCODING_UNSUPPORTED, "encoding.unsupported", "Unsupported Content-Encoding: use one of gzip, deflate, zstd";
+    ENCODING_CORRUPT, "encoding.corrupt", "The body cannot be decompressed";
+    BODY_EMPTY, "body.empty", "The body is empty";
+    BODY_UTF8, "body.utf8", "The body is not valid UTF-8";
+    BODY_MALFORMED, "body.malformed", "The body is not valid JSON";
+    BODY_NOT_OBJECT, "body.not_object", "An event must be a JSON object";
+    DEPTH, "depth.exceeded", "The event is nested deeper than limits.depth allows";
+    NUMBER_RANGE, "number.range", "A number has over 100 characters or an exponent beyond 308";
+    PROPERTIES, "properties.invalid", "properties must be an object";
+    CHANNEL, "channel.invalid", "The channel must be a string";
+    CHANNEL_IGNORED, "channel.ignored", "Channel ignored";
+    ACTION, "action.invalid", "The action must be a string";
+    ACTION_IGNORED, "action.ignored", "Action ignored";
+    CONTEXT, "context.invalid", "context must be an object";
+    PROPERTIES_CONTEXT, "properties_context.invalid", "properties.context must be an object";
+    USER_MISSING, "user.missing", "Required user_id missing from context";
+    USER_NOT_INTEGER, "user.not_integer", "Unable to parse userId as an integer";
+    USER_INVALID, "user.invalid", "The user id must be a string or a number";
+    USER_UNKNOWN, "user.unknown", "Specified user does not exist";
+    TIMESTAMP_MISSING, "timestamp.missing", "Required timestamp field not found";
+    TIMESTAMP_INVALID, "timestamp.invalid", "timestamp is not an RFC 3339 timestamp";
+    RECEIVED_AT_MISSING, "received_at.missing", "Required receivedAt field not found";
+    RECEIVED_AT_INVALID, "received_at.invalid", "receivedAt is not an RFC 3339 timestamp";
+    EVENT_TYPE_MISSING, "event_type.missing", "The event_type field must be specified in the properties dictionary";
+    EVENT_TYPE_INVALID, "event_type.invalid", "The event_type must be a non-empty string";
+}
+
+/// A rule that an element broke, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which rule.
+    pub rule: Rule,
+    /// Where in the element, as a JSON pointer.
+    pub pointer: String,
+}
+
+impl Rule {
+    /// This rule, broken at a place.
+    pub fn at(self, pointer: impl Into<String>) -> Breach {
+        Breach { rule: self, pointer: pointer.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn identifiers_are_unique_and_plain() {
+        let ids: BTreeSet<_> = ALL.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), ALL.len());
+        assert!(ids.iter().all(|id| id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))));
+    }
+}

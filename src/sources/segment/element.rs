@@ -1,0 +1,157 @@
+//! A body becomes elements, and one element becomes its fate: an event, or the reason why it is none.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{
+    Settings, UserNames, canonical,
+    check::{self, Stop},
+    field::Fields,
+};
+use crate::{
+    clock::UnixMicros,
+    event::{
+        json::{
+            object::{self, Object, ObjectError},
+            pointer::pointer_at,
+            scan::{ScanError, storable},
+        },
+        record::Event,
+    },
+    sources::rule::{self, Breach},
+};
+
+/// What a body holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Elements<'a> {
+    /// One event.
+    Single(&'a str),
+    /// A batch, possibly empty.
+    Batch(Vec<&'a str>),
+}
+
+impl<'a> Elements<'a> {
+    /// The elements, in order.
+    pub fn as_slice(&self) -> &[&'a str] {
+        match self {
+            Self::Single(element) => std::slice::from_ref(element),
+            Self::Batch(elements) => elements,
+        }
+    }
+}
+
+/// Why a body could not be taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SplitError {
+    /// One refusal of the whole body.
+    Refused(Breach),
+    /// A batch of more elements than the limit.
+    TooMany,
+}
+
+/// Takes a decoded body apart. A single element is looked into later, by [`fate`].
+///
+/// # Errors
+/// When the body is no JSON text that may hold events.
+pub fn split(body: &[u8], elements_max: usize) -> Result<Elements<'_>, SplitError> {
+    let refused = |rule: rule::Rule| SplitError::Refused(rule.at(""));
+    let text = std::str::from_utf8(body).map_err(|_| refused(rule::BODY_UTF8))?;
+    let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
+    match trimmed.as_bytes().first() {
+        None => Err(refused(rule::BODY_EMPTY)),
+        Some(b'[') => match object::elements(trimmed, elements_max) {
+            Ok(Some(elements)) => Ok(Elements::Batch(elements)),
+            Ok(None) => Err(SplitError::TooMany),
+            Err(_) => Err(refused(rule::BODY_MALFORMED)),
+        },
+        Some(_) => Ok(Elements::Single(trimmed)),
+    }
+}
+
+/// Everything about a delivery that its events are made of.
+pub struct Arrival<'d> {
+    /// How the source reads events.
+    pub settings: &'d Settings,
+    /// The source's name.
+    pub source: &'d str,
+    /// Path of the request.
+    pub path: &'d str,
+    /// Host of the request, without port.
+    pub host: &'d str,
+    /// When it arrived.
+    pub received_at: UnixMicros,
+    /// Nesting of one event.
+    pub depth_max: usize,
+    /// Who knows the users.
+    pub users: &'d dyn UserNames,
+    /// The decoded body, which events share instead of copying it.
+    pub body: &'d Bytes,
+}
+
+impl Arrival<'_> {
+    /// A part of the body without copying it; of other text a copy.
+    pub(super) fn keep(&self, text: &str) -> Bytes {
+        let (body, part) = (self.body.as_ptr_range(), text.as_bytes().as_ptr_range());
+        if body.start <= part.start && part.end <= body.end {
+            self.body.slice_ref(text.as_bytes())
+        } else {
+            Bytes::copy_from_slice(text.as_bytes())
+        }
+    }
+}
+
+/// What becomes of an element.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It is an event; its id is not set yet.
+    Event {
+        /// The event.
+        event: Box<Event>,
+        /// Whether it carries a course id that could not be read.
+        course_unparsed: bool,
+    },
+    /// Nobody wants it, and the sender did nothing wrong.
+    Ignored(Breach),
+    /// It is refused.
+    Refused(Breach),
+}
+
+/// Judges one element: its text is parsed once, scanned once, checked, and made into an event.
+pub fn fate(arrival: &Arrival<'_>, sent: &str) -> Fate {
+    match judge(arrival, sent) {
+        Ok(fate) => fate,
+        Err(Stop::Ignored(breach)) => Fate::Ignored(breach),
+        Err(Stop::Refused(breach)) => Fate::Refused(breach),
+    }
+}
+
+fn judge(arrival: &Arrival<'_>, sent: &str) -> Result<Fate, Stop> {
+    let root = parse(sent)?;
+    match storable(sent, arrival.depth_max).map_err(|error| unstorable(sent, error))? {
+        Cow::Borrowed(_) => event(arrival, &root, sent, false),
+        Cow::Owned(clean) => event(arrival, &parse(&clean)?, sent, true),
+    }
+}
+
+fn event(arrival: &Arrival<'_>, root: &Object<'_>, sent: &str, sanitised: bool) -> Result<Fate, Stop> {
+    let properties = check::object_or_empty(root.get("properties"), rule::PROPERTIES, "/properties")?;
+    let fields = Fields { root, properties: &properties };
+    let checked = check::check(arrival.settings, fields, arrival.users)?;
+    let (event, course_unparsed) = canonical::event(arrival, checked, sent, sanitised);
+    Ok(Fate::Event { event: Box::new(event), course_unparsed })
+}
+
+fn parse(text: &str) -> Result<Object<'_>, Breach> {
+    Object::parse(text).map_err(|error| match error {
+        ObjectError::Malformed { .. } => rule::BODY_MALFORMED.at(""),
+        ObjectError::OtherType => rule::BODY_NOT_OBJECT.at(""),
+    })
+}
+
+fn unstorable(text: &str, error: ScanError) -> Breach {
+    match error {
+        ScanError::Depth { offset } => rule::DEPTH.at(pointer_at(text, offset)),
+        ScanError::NumberRange { offset } => rule::NUMBER_RANGE.at(pointer_at(text, offset)),
+    }
+}

@@ -1,0 +1,92 @@
+//! The one file that is appended to.
+
+use std::{io, path::Path};
+
+use super::file_header::{FileHeader, HEADER_BYTES, file_name};
+use crate::disk::{self, Disk, DiskFile};
+
+/// The file that the writer appends to, all of it durable.
+pub(super) struct ActiveFile {
+    file: Box<dyn DiskFile>,
+    header: FileHeader,
+    bytes: u64,
+}
+
+/// What a failed write means.
+#[derive(Debug)]
+pub(super) enum WriteFailure {
+    /// Nothing was written, or it was taken back; it may work another time.
+    NoSpace(io::Error),
+    /// As before: the process has no file handle left.
+    NoHandle(io::Error),
+    /// We no longer know what is on disk.
+    Fatal(io::Error),
+}
+
+impl From<io::Error> for WriteFailure {
+    fn from(error: io::Error) -> Self {
+        if disk::is_no_space(&error) {
+            Self::NoSpace(error)
+        } else if disk::is_no_handle(&error) {
+            Self::NoHandle(error)
+        } else {
+            Self::Fatal(error)
+        }
+    }
+}
+
+/// Makes the names in the spool's directory durable. If that fails it cannot be tried again: the second attempt could
+/// succeed without having written anything.
+pub(super) fn sync_directory(disk: &dyn Disk, directory: &Path) -> Result<(), WriteFailure> {
+    disk.sync_dir(directory).map_err(|error| {
+        if disk::is_no_handle(&error) {
+            WriteFailure::NoHandle(error)
+        } else {
+            WriteFailure::Fatal(error)
+        }
+    })
+}
+
+impl ActiveFile {
+    /// Makes a new file; it and its name are durable when this returns.
+    pub(super) fn create(
+        disk: &dyn Disk,
+        directory: &Path,
+        header: FileHeader,
+    ) -> Result<Self, WriteFailure> {
+        let path = directory.join(file_name(header.first));
+        disk::replace(disk, &path, &header.encode(), true)?;
+        sync_directory(disk, directory)?;
+        let file = disk.open_writable(&path)?;
+        Ok(Self { file, header, bytes: HEADER_BYTES })
+    }
+
+    /// What it says of itself.
+    pub(super) fn header(&self) -> &FileHeader {
+        &self.header
+    }
+
+    /// Its length.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Appends durably. Where space runs out, the part that was written is taken back. After a
+    /// [`WriteFailure::Fatal`] the file must not be touched again.
+    pub(super) fn append(&mut self, frames: &[u8]) -> Result<(), WriteFailure> {
+        if let Err(error) = self.file.append(frames) {
+            if !disk::is_no_space(&error) {
+                return Err(WriteFailure::Fatal(error));
+            }
+            self.file
+                .set_len(self.bytes)
+                .and_then(|()| self.file.sync_data())
+                .map_err(WriteFailure::Fatal)?;
+            return Err(WriteFailure::NoSpace(error));
+        }
+        // Of a failed fsync no kind passes by itself, not even lack of space: the pages are gone.
+        self.file.sync_data().map_err(WriteFailure::Fatal)?;
+        self.bytes += frames.len() as u64;
+        Ok(())
+    }
+}

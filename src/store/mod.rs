@@ -1,0 +1,3 @@
+//! Reading back what was written, and the users directory.
+
+pub mod users;
