@@ -20,7 +20,7 @@ use crate::{
     ingest::{accept::Ingest, refusal_share::RefusalShare, registry::Registry},
     operate::health::Health,
     sinks::sql_sink,
-    spool::{OpenError, Recovery, Spool},
+    spool::{OpenError, Spool},
     store::users::UsersDirectory,
     telemetry::exporter::Exporter,
 };
@@ -95,10 +95,15 @@ impl Server {
             stopping.clone(),
         ));
         let budget = MemoryBudget::new(config.collect.body_memory);
-        let operations = Arc::new(Operations { health: Arc::clone(&health), exporter, budget: budget.clone() });
-        let collect = Collect { registry: Arc::clone(&registry), ingest, budget, body: config.collect.body, clock };
+        let operations =
+            Arc::new(Operations { health: Arc::clone(&health), exporter, budget: budget.clone() });
+        let collect =
+            Collect { registry: Arc::clone(&registry), ingest, budget, body: config.collect.body, clock };
         Ok(Self {
-            collect: (listen(config.collect.listen).await?, collect_router(Arc::new(collect), Arc::clone(&operations))),
+            collect: (
+                listen(config.collect.listen).await?,
+                collect_router(Arc::new(collect), Arc::clone(&operations)),
+            ),
             operate: (listen(config.operate.listen).await?, operate_router(operations)),
             spool,
             database,
@@ -120,24 +125,15 @@ async fn open_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<(Spool, Dead
             move |source| StartError::Disk { path, source }
         };
         disk.create_dir_all(&config.data_dir, true).map_err(failed(&config.data_dir))?;
-        let (spool, recovery) = Spool::open(Arc::clone(&disk), config.spool.clone())?;
-        report(&recovery);
+        let (spool, _recovery) = Spool::open(Arc::clone(&disk), config.spool.clone())?;
         let directory = config.data_dir.join("dead").join(STORAGE_LANE);
-        let letters = DeadLetters::open(Arc::clone(&disk), directory.clone(), config.drain.dead_letters_bytes);
+        let letters =
+            DeadLetters::open(Arc::clone(&disk), directory.clone(), config.drain.dead_letters_bytes);
         Ok((spool, letters.map_err(failed(&directory))?))
     };
     match tokio::task::spawn_blocking(open).await {
         Ok(opened) => opened,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
-}
-
-fn report(recovery: &Recovery) {
-    let Recovery { id, new_id, oldest, end, torn_bytes, damaged_records, unreadable_files } = recovery;
-    let records = end.saturating_sub(*oldest);
-    tracing::info!(%id, new_id = ?new_id, records, torn_bytes, "spool opened");
-    if *damaged_records > 0 || *unreadable_files > 0 {
-        tracing::error!(damaged_records, unreadable_files, "the spool was damaged; what could not be read is kept beside it");
     }
 }
 

@@ -72,7 +72,8 @@ async fn serve(server: Server, config: &Config, origin: &Origin, signals: &mut S
     let Server { spool, database, lane, users: _, registry, health, stopping, collect, operate } = server;
     let stop = Stop::default();
     let settings = &config.collect.server;
-    let mut collecting = tokio::spawn(server::serve(collect.0, collect.1, settings.clone(), stop.collect.clone()));
+    let mut collecting =
+        tokio::spawn(server::serve(collect.0, collect.1, settings.clone(), stop.collect.clone()));
     let operating = tokio::spawn(server::serve(operate.0, operate.1, settings.clone(), stop.operate.clone()));
     let mut lane = tokio::spawn(lane.run(stop.finish.clone(), stop.now.clone()));
 
@@ -116,7 +117,9 @@ async fn serve(server: Server, config: &Config, origin: &Origin, signals: &mut S
         };
         match lane_end {
             Some(LaneEnd::Drained) => tracing::info!("everything is delivered"),
-            Some(LaneEnd::Left { behind }) => tracing::warn!(behind, "records are left in the spool for the next start"),
+            Some(LaneEnd::Left { behind }) => {
+                tracing::warn!(behind, "records are left in the spool for the next start");
+            }
             None => tracing::error!("the lane failed while stopping; its records are left in the spool"),
         }
         stop.operate.cancel();

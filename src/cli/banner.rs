@@ -21,7 +21,15 @@ pub(super) fn text(config: &Config, is_embedded: bool) -> String {
     );
     for source in &config.sources {
         let paths: Vec<&str> = source.paths.iter().map(String::as_str).collect();
-        let _ = writeln!(text, "  source   {} ({}) /v1/{}/{} {}", source.name, source.kind.name(), source.kind.name(), source.name, paths.join(" "));
+        let _ = writeln!(
+            text,
+            "  source   {} ({}) /v1/{}/{} {}",
+            source.name,
+            source.kind.name(),
+            source.kind.name(),
+            source.name,
+            paths.join(" ")
+        );
     }
     if is_embedded {
         let file = embedded::secret_file(&config.data_dir);

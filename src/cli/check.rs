@@ -13,9 +13,11 @@ pub(super) fn check(config: Option<PathBuf>) -> ExitCode {
     };
     match origin.load(Clock::default().now()) {
         Ok(config) => {
-            let warnings: String = config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+            let warnings: Vec<String> =
+                config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
             say(&format!(
-                "{warnings}{}: no mistakes; {} sources served, version {}\n",
+                "{}{}: no mistakes; {} sources served, version {}\n",
+                warnings.concat(),
                 file.display(),
                 config.sources.len(),
                 config.version,

@@ -1,10 +1,6 @@
 //! Exit codes, after sysexits.h, and the last words before them.
 
-use std::{
-    error::Error,
-    io::Write as _,
-    process::ExitCode,
-};
+use std::{error::Error, io::Write as _, process::ExitCode};
 
 /// Why a command ended. Scripts and supervisors rely on these numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

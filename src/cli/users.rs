@@ -53,7 +53,11 @@ pub(super) fn run(command: Users, config: Option<PathBuf>) -> ExitCode {
         }
         Err(error) => {
             let exit = match &error {
-                ImportError::Database(error) if error.fault == Fault::Transient => Exit::Unavailable,
+                ImportError::Database(error)
+                    if matches!(error.fault, Fault::Transient | Fault::Interrupted) =>
+                {
+                    Exit::Unavailable
+                }
                 ImportError::Database(_) => Exit::Failed,
                 _ => Exit::BadInput,
             };
@@ -63,5 +67,6 @@ pub(super) fn run(command: Users, config: Option<PathBuf>) -> ExitCode {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {human_pos} rows ({per_sec})").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner} {human_pos} rows ({per_sec})")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

@@ -14,7 +14,9 @@ pub(super) fn decode(body: &[u8], output: &mut Output) -> Result<(), DecodeError
 /// Tells zlib from raw deflate by its first two bytes. A raw stream that begins like this would be a stored block with
 /// padding bits set, which no compressor writes.
 fn has_zlib_header(body: &[u8]) -> bool {
-    let Some(&[method, flags]) = body.first_chunk() else { return false };
+    let Some(&[method, flags]) = body.first_chunk() else {
+        return false;
+    };
     method & 0x0f == 8 && method >> 4 <= 7 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
 }
 

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use super::{DecodeError, Encoding, Limits, UnsupportedEncoding, decode};
 
 const PLENTY: Limits = Limits { decoded_bytes: 1 << 20 };
-const TEXT: &[u8] = br#"{"type":"track","event":"Order Completed","messageId":"m-1","messageId2":"m-1","n":[1,1,1,1,1,1]}"#;
+const TEXT: &[u8] =
+    br#"{"type":"track","event":"Order Completed","messageId":"m-1","messageId2":"m-1","n":[1,1,1,1,1,1]}"#;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -39,9 +40,15 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+type Encode = fn(&[u8]) -> Vec<u8>;
+
 /// Every encoder with the encoding that it writes.
-const ENCODERS: [(Encoding, fn(&[u8]) -> Vec<u8>); 4] =
-    [(Encoding::Gzip, gzip), (Encoding::Deflate, zlib), (Encoding::Deflate, raw_deflate), (Encoding::Zstd, zstd)];
+const ENCODERS: [(Encoding, Encode); 4] = [
+    (Encoding::Gzip, gzip),
+    (Encoding::Deflate, zlib),
+    (Encoding::Deflate, raw_deflate),
+    (Encoding::Zstd, zstd),
+];
 
 fn decoded(encoding: Encoding, body: &[u8]) -> Result<Bytes, DecodeError> {
     decode(encoding, Bytes::copy_from_slice(body), PLENTY)
@@ -73,7 +80,10 @@ fn identity_is_not_copied_and_has_the_limit() {
     let same = decode(Encoding::Identity, body.clone(), limits).unwrap();
     assert_eq!(same.as_ptr(), body.as_ptr());
     let limits = Limits { decoded_bytes: TEXT.len() - 1 };
-    assert_eq!(decode(Encoding::Identity, body, limits), Err(DecodeError::TooLarge { limit: TEXT.len() - 1 }));
+    assert_eq!(
+        decode(Encoding::Identity, body, limits),
+        Err(DecodeError::TooLarge { limit: TEXT.len() - 1 })
+    );
 }
 
 #[test]
@@ -111,7 +121,7 @@ fn truncated_anywhere_is_refused() {
 #[test]
 fn every_flipped_bit_of_checked_formats_is_refused_or_harmless() {
     // Fields that carry no content (time, name of the operating system) may change; the text never may.
-    for (encoding, encode) in [(Encoding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Encoding::Zstd, zstd)] {
+    for (encoding, encode) in [(Encoding::Gzip, gzip as Encode), (Encoding::Zstd, zstd)] {
         let body = encode(TEXT);
         for bit in 0..body.len() * 8 {
             let mut damaged = body.clone();
@@ -125,7 +135,7 @@ fn every_flipped_bit_of_checked_formats_is_refused_or_harmless() {
 
 #[test]
 fn all_members_and_frames_are_decoded() {
-    for (encoding, encode) in [(Encoding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Encoding::Zstd, zstd)] {
+    for (encoding, encode) in [(Encoding::Gzip, gzip as Encode), (Encoding::Zstd, zstd)] {
         let body = [encode(b"one,"), encode(b""), encode(b"two,"), encode(b"three")].concat();
         assert_eq!(decoded(encoding, &body).unwrap(), "one,two,three", "{encoding:?}");
         let last = body.len() - 1;
@@ -139,13 +149,19 @@ fn trailing_bytes_are_refused() {
         for tail in [&b"\0"[..], b"\0\0\0\0\0\0\0\0\0\0\0\0", b"garbage and more of it", b"\n"] {
             let result = decoded(encoding, &[&encode(TEXT), tail].concat());
             assert!(
-                matches!(result, Err(DecodeError::TrailingData | DecodeError::Corrupt(_) | DecodeError::Truncated)),
+                matches!(
+                    result,
+                    Err(DecodeError::TrailingData | DecodeError::Corrupt(_) | DecodeError::Truncated)
+                ),
                 "{encoding:?} followed by {tail:?}: {result:?}"
             );
         }
     }
     assert_eq!(decoded(Encoding::Gzip, &[gzip(TEXT), vec![0; 512]].concat()), Err(DecodeError::TrailingData));
-    assert_eq!(decoded(Encoding::Deflate, &[zlib(TEXT), zlib(TEXT)].concat()), Err(DecodeError::TrailingData));
+    assert_eq!(
+        decoded(Encoding::Deflate, &[zlib(TEXT), zlib(TEXT)].concat()),
+        Err(DecodeError::TrailingData)
+    );
 }
 
 #[test]
@@ -161,15 +177,18 @@ fn bombs_stop_at_the_limit() {
     let zeros = vec![0; 64 << 20];
     for (encoding, encode) in ENCODERS {
         let bomb = encode(&zeros);
-        assert_eq!(decoded(encoding, &bomb), Err(DecodeError::TooLarge { limit: PLENTY.decoded_bytes }), "{encoding:?}");
+        assert_eq!(
+            decoded(encoding, &bomb),
+            Err(DecodeError::TooLarge { limit: PLENTY.decoded_bytes }),
+            "{encoding:?}"
+        );
     }
 }
 
 #[test]
 fn memory_stays_near_the_limit() {
     let mut output = super::Output::new(10, 10_000);
-    loop {
-        let Ok(buffer) = output.with_room() else { break };
+    while let Ok(buffer) = output.with_room() {
         buffer.resize(buffer.capacity(), 0);
         assert!(buffer.capacity() <= 10_001);
     }
@@ -209,7 +228,7 @@ proptest! {
         for (encoding, encode) in ENCODERS {
             prop_assert_eq!(&decoded(encoding, &encode(&text)).unwrap(), &text);
         }
-        for (encoding, encode) in [(Encoding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Encoding::Zstd, zstd)] {
+        for (encoding, encode) in [(Encoding::Gzip, gzip as Encode), (Encoding::Zstd, zstd)] {
             let body: Vec<u8> = parts.iter().flat_map(|part| encode(part)).collect();
             prop_assert_eq!(&decoded(encoding, &body).unwrap(), &text);
         }

@@ -17,10 +17,11 @@ pub(super) fn decode(body: &[u8], output: &mut Output) -> Result<(), DecodeError
     loop {
         let buffer = output.with_room()?;
         let room = buffer.capacity() - buffer.len();
-        let read = decoder.by_ref().take(room as u64).read_to_end(buffer).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => DecodeError::Truncated,
-            _ => corrupt(),
-        })?;
+        let read =
+            decoder.by_ref().take(room as u64).read_to_end(buffer).map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => DecodeError::Truncated,
+                _ => corrupt(),
+            })?;
         if read < room {
             return Ok(());
         }

@@ -37,7 +37,9 @@ pub(super) fn read(section: &Section<'_, '_>, name: Option<&SourceName>, now: Un
     sampling.integer("SampleRate", 0..=100);
     sampling.finish();
     consumer.finish();
-    section.reading.warn(format!("source {label:?} is of kind bof, which this version checks but does not serve"));
+    section
+        .reading
+        .warn(format!("source {label:?} is of kind bof, which this version checks but does not serve"));
 }
 
 fn status(section: &Section<'_, '_>, key: &'static str, known: &[u64]) {

@@ -7,6 +7,7 @@ mod bof;
 pub mod embedded;
 pub mod mistake;
 mod quantity;
+mod reading;
 mod secrets;
 mod section;
 mod segment;
@@ -24,7 +25,8 @@ use toml::de::DeTable;
 
 use self::{
     mistake::{Mistake, Mistakes},
-    section::{Reading, Section},
+    reading::Reading,
+    section::Section,
 };
 use crate::{
     clock::UnixMicros,
@@ -120,7 +122,12 @@ impl Origin {
             Some(path) => {
                 let origin = path.display().to_string();
                 let unreadable = |message: String| {
-                    Mistakes(vec![Mistake { origin: origin.clone(), line: None, key: String::new(), message }])
+                    Mistakes(vec![Mistake {
+                        origin: origin.clone(),
+                        line: None,
+                        key: String::new(),
+                        message,
+                    }])
                 };
                 let bytes = disk::read(&RealDisk, path, FILE_BYTES_MAX)
                     .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
@@ -146,18 +153,17 @@ pub fn parse(
     now: UnixMicros,
 ) -> Result<Config, Mistakes> {
     let reading = Reading::new(origin, text, environment.clone());
-    let table = DeTable::parse(text).map_err(|error| {
-        reading.mistake(error.span().map(|span| span.start), "", error.message().to_owned());
-        Mistakes(Vec::new())
-    });
-    let table = match table {
-        Ok(table) => table,
-        Err(_) => return Err(reading.finish().err().unwrap_or(Mistakes(Vec::new()))),
+    let config = match DeTable::parse(text) {
+        Ok(table) => read(&Section::root(&reading, table.get_ref()), now),
+        Err(error) => {
+            reading.mistake(error.span().map(|span| span.start), "", error.message());
+            None
+        }
     };
-    let config = read(&Section::root(&reading, table.get_ref()), now);
-    let warnings = reading.finish()?;
-    let version = Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
-    config.map(|config| Config { warnings, version: version.concat(), ..config }).ok_or(Mistakes(Vec::new()))
+    let (config, warnings) = reading.finish(config)?;
+    let version =
+        Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+    Ok(Config { warnings, version: version.concat(), ..config })
 }
 
 /// Reads everything; `None` only where a mistake was noted.
@@ -250,7 +256,9 @@ fn read_storage(section: Section<'_, '_>, data_dir: &Path) -> (Option<DatabaseUr
     let defaults = drain::Settings::default();
     let batch = section.section("batch");
     let drain = drain::Settings {
-        events: batch.integer("events", 1..=100_000).map_or(defaults.events, |events| usize::try_from(events).unwrap_or(defaults.events)),
+        events: batch
+            .integer("events", 1..=100_000)
+            .map_or(defaults.events, |events| usize::try_from(events).unwrap_or(defaults.events)),
         bytes: batch.bytes_in_memory("bytes", 1024).unwrap_or(defaults.bytes),
         age: batch.duration("age").unwrap_or(defaults.age),
         dead_letters_bytes: section.bytes("dead_letters", 0).unwrap_or(defaults.dead_letters_bytes),

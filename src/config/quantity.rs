@@ -15,7 +15,8 @@ const SIZES: &[(&str, u64)] = &[
     ("TiB", 1 << 40),
 ];
 
-const DURATIONS_MS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const DURATIONS_MS: &[(&str, u64)] =
+    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Reads a size in bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {
@@ -24,7 +25,9 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 /// Reads a duration.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    scaled(text, DURATIONS_MS).map(Duration::from_millis).ok_or_else(|| "must be a duration such as 5s or 100ms".into())
+    scaled(text, DURATIONS_MS)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "must be a duration such as 5s or 100ms".into())
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -40,7 +43,9 @@ mod tests {
 
     #[test]
     fn sizes_and_durations_are_read() {
-        for (text, want) in [("0", 0), ("512", 512), ("64MiB", 64 << 20), ("10 GiB", 10 << 30), ("2MB", 2_000_000)] {
+        for (text, want) in
+            [("0", 0), ("512", 512), ("64MiB", 64 << 20), ("10 GiB", 10 << 30), ("2MB", 2_000_000)]
+        {
             assert_eq!(size(text), Ok(want), "{text}");
         }
         for (text, want) in [("0s", 0), ("5s", 5_000), ("100ms", 100), ("2m", 120_000), ("1d", 86_400_000)] {

@@ -8,7 +8,8 @@ use super::section::Section;
 use crate::{
     clock::UnixMicros,
     disk::{self, RealDisk},
-    secret::{Key, KeyRing, SHORT_SECRET_CHARS, Secret},
+    secret::Secret,
+    sources::key::{Key, KeyRing, SHORT_SECRET_CHARS},
 };
 
 /// A secret file holds one line; anything longer was named by mistake.
@@ -44,7 +45,9 @@ pub(super) fn secret(section: &Section<'_, '_>, what: &str) -> Option<Secret> {
             }
         };
     }
-    section.reading.warn(format!("{what} stands in the settings themselves; name a file or a variable instead"));
+    section
+        .reading
+        .warn(format!("{what} stands in the settings themselves; name a file or a variable instead"));
     section.text("value").map(Secret::new)
 }
 
@@ -76,7 +79,13 @@ pub(super) fn key_ring(source: &Section<'_, '_>, name: &str, now: UnixMicros) ->
     KeyRing::new(keys)
 }
 
-fn warn_if_weak(section: &Section<'_, '_>, what: &str, secret: &Secret, not_after: Option<UnixMicros>, now: UnixMicros) {
+fn warn_if_weak(
+    section: &Section<'_, '_>,
+    what: &str,
+    secret: &Secret,
+    not_after: Option<UnixMicros>,
+    now: UnixMicros,
+) {
     if secret.is_empty() {
         section.reading.warn(format!("{what} is empty: it opens nothing"));
     } else if secret.expose().chars().count() < SHORT_SECRET_CHARS {

@@ -1,11 +1,7 @@
 //! One table of the settings, read key by key. Every mistake is noted and reading goes on; a key that nobody asked for
 //! is a mistake as well. Each scalar may come from the environment instead, as `TIDEGATE_` and its path.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use toml::{
     Spanned,
@@ -13,72 +9,9 @@ use toml::{
 };
 
 use super::{
-    mistake::{Mistake, Mistakes},
     quantity,
+    reading::{PREFIX, Reading},
 };
-
-/// Environment variables of ours begin with this.
-const PREFIX: &str = "TIDEGATE_";
-
-/// What all sections share: the text, the environment, and the mistakes found so far.
-pub(super) struct Reading<'t> {
-    origin: String,
-    text: &'t str,
-    pub(super) environment: BTreeMap<String, String>,
-    environment_read: RefCell<BTreeSet<String>>,
-    mistakes: RefCell<Vec<Mistake>>,
-    pub(super) warnings: RefCell<Vec<String>>,
-}
-
-impl<'t> Reading<'t> {
-    pub(super) fn new(origin: &str, text: &'t str, environment: BTreeMap<String, String>) -> Self {
-        Self {
-            origin: origin.into(),
-            text,
-            environment,
-            environment_read: RefCell::default(),
-            mistakes: RefCell::default(),
-            warnings: RefCell::default(),
-        }
-    }
-
-    pub(super) fn mistake(&self, at: Option<usize>, key: &str, message: impl Into<String>) {
-        let line = at.map(|offset| 1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count());
-        self.mistakes.borrow_mut().push(Mistake {
-            origin: self.origin.clone(),
-            line,
-            key: key.into(),
-            message: message.into(),
-        });
-    }
-
-    fn mistake_in_environment(&self, variable: &str, message: String) {
-        self.mistakes.borrow_mut().push(Mistake {
-            origin: "environment".into(),
-            line: None,
-            key: variable.into(),
-            message,
-        });
-    }
-
-    pub(super) fn warn(&self, warning: String) {
-        self.warnings.borrow_mut().push(warning);
-    }
-
-    /// Whether nothing is wrong; variables that name no setting are wrong.
-    pub(super) fn finish(self) -> Result<Vec<String>, Mistakes> {
-        let read = self.environment_read.borrow();
-        // Only a path with a `__` is surely meant as a setting; other variables may be a secret that the file names.
-        for variable in self.environment.keys().filter(|name| name.starts_with(PREFIX) && name.contains("__")) {
-            if !read.contains(variable) {
-                self.mistake_in_environment(variable, "no setting has this name".into());
-            }
-        }
-        let mut mistakes = self.mistakes.take();
-        mistakes.sort_by_key(|mistake| (mistake.line.is_none(), mistake.line));
-        if mistakes.is_empty() { Ok(self.warnings.take()) } else { Err(Mistakes(mistakes)) }
-    }
-}
 
 /// A scalar, wherever it came from.
 #[derive(Clone, Copy)]
@@ -121,7 +54,7 @@ impl<'r, 't> Section<'r, 't> {
             return Vec::new();
         };
         let mut sections = Vec::new();
-        for item in items.iter() {
+        for item in items {
             let start = Some(item.span().start);
             let Some(table) = item.get_ref().as_table() else {
                 self.reading.mistake(start, &self.key(key), "must be an array of tables");
@@ -129,7 +62,13 @@ impl<'r, 't> Section<'r, 't> {
             };
             let name = table.get(named_by).and_then(|name| name.get_ref().as_str());
             let path = name.map_or_else(|| self.key(key), |name| format!("{}.{name}", self.key(key)));
-            sections.push(Self { reading: self.reading, path, table: Some(table), start, read: RefCell::default() });
+            sections.push(Self {
+                reading: self.reading,
+                path,
+                table: Some(table),
+                start,
+                read: RefCell::default(),
+            });
         }
         sections
     }
@@ -151,7 +90,11 @@ impl<'r, 't> Section<'r, 't> {
         })
     }
 
-    pub(super) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         self.scalar(key, |scalar| match scalar {
             Scalar::Text(text) => parse(text),
             _ => Err("must be a string".into()),
@@ -183,22 +126,18 @@ impl<'r, 't> Section<'r, 't> {
                 Scalar::Text(text) | Scalar::Integer(text) => text.parse::<u64>().ok(),
                 Scalar::Boolean(_) => None,
             };
-            number.filter(|number| range.contains(number)).ok_or_else(|| {
-                format!("must be a whole number from {} to {}", range.start(), range.end())
-            })
+            number
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
         })
     }
 
     /// A size in bytes, at least `bytes_min`.
     pub(super) fn bytes(&self, key: &'static str, bytes_min: u64) -> Option<u64> {
         self.scalar(key, |scalar| match scalar {
-            Scalar::Text(text) | Scalar::Integer(text) => {
-                quantity::size(text).and_then(|size| if size < bytes_min {
-                    Err(format!("must be at least {bytes_min} bytes"))
-                } else {
-                    Ok(size)
-                })
-            }
+            Scalar::Text(text) | Scalar::Integer(text) => quantity::size(text).and_then(|size| {
+                if size < bytes_min { Err(format!("must be at least {bytes_min} bytes")) } else { Ok(size) }
+            }),
             Scalar::Boolean(_) => Err("must be a size such as 64MiB".into()),
         })
     }
@@ -225,7 +164,11 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     /// Strings, each of which must make sense.
-    pub(super) fn parsed_texts<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+    pub(super) fn parsed_texts<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
         let mut parsed = Vec::new();
         for text in self.texts(key)? {
             match parse(&text) {
@@ -249,7 +192,8 @@ impl<'r, 't> Section<'r, 't> {
             if !read.contains(key.get_ref().as_ref()) {
                 let known: Vec<&str> = read.iter().copied().collect();
                 let message = format!("unknown key; known here are {}", known.join(", "));
-                let path = format!("{}{}{}", self.path, if self.path.is_empty() { "" } else { "." }, key.get_ref());
+                let path =
+                    format!("{}{}{}", self.path, if self.path.is_empty() { "" } else { "." }, key.get_ref());
                 self.reading.mistake(Some(key.span().start), &path, message);
             }
         }

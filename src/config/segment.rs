@@ -29,10 +29,12 @@ pub(super) fn read(section: &Section<'_, '_>) -> Kind {
         };
     }
     let required = |text: &str| {
-        Required::WORDS.iter().find(|(word, _)| *word == text).map(|(_, required)| *required).ok_or_else(|| {
-            let known: Vec<_> = Required::WORDS.iter().map(|(word, _)| *word).collect();
-            format!("must be some of {}", known.join(", "))
-        })
+        Required::WORDS.iter().find(|(word, _)| *word == text).map(|(_, required)| *required).ok_or_else(
+            || {
+                let known: Vec<_> = Required::WORDS.iter().map(|(word, _)| *word).collect();
+                format!("must be some of {}", known.join(", "))
+            },
+        )
     };
     if let Some(required) = section.parsed_texts("required", required) {
         settings.required = required;

@@ -27,7 +27,9 @@ pub(super) fn read(root: &Section<'_, '_>, now: UnixMicros) -> Vec<Source> {
             SourceName::new(text).ok_or_else(|| "must be 1 to 64 of a-z, 0-9, _ and -".into())
         });
         match &name {
-            Some(name) if !names.insert(name.clone()) => section.mistake("name", "two sources have this name"),
+            Some(name) if !names.insert(name.clone()) => {
+                section.mistake("name", "two sources have this name");
+            }
             None if !section.has("name") => section.mistake("name", "is missing"),
             _ => {}
         }
@@ -108,7 +110,8 @@ fn limits(section: Section<'_, '_>) -> Limits {
 
 /// An extra path: absolute, exact, and none of ours.
 pub(super) fn path(text: &str) -> Result<String, String> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'{' | b'}'));
+    let plain =
+        text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'{' | b'}'));
     let ours = text.starts_with("/v1/") || matches!(text, "/livez" | "/readyz" | "/metrics");
     if text.starts_with('/') && text.len() > 1 && plain && !ours {
         Ok(text.to_owned())

@@ -71,7 +71,10 @@ fn every_mistake_is_told_at_once_with_line_and_key() {
     ];
     assert_eq!(mistakes.len(), starts.len(), "{mistakes:#?}");
     for (mistake, start) in mistakes.iter().zip(starts) {
-        assert!(mistake.replace("source.b.secrets", "secrets").starts_with(start), "{mistake} should start with {start}");
+        assert!(
+            mistake.replace("source.b.secrets", "secrets").starts_with(start),
+            "{mistake} should start with {start}"
+        );
     }
 }
 
@@ -100,17 +103,31 @@ fn every_scalar_may_come_from_the_environment() {
     let Kind::Segment(settings) = &config.sources[0].kind;
     assert_eq!(settings.preset, Preset::Edx);
 
-    let mistakes = read_text("", &[("TIDEGATE_SPOOL__MAX_BITES", "1"), ("TIDEGATE_SPOOL__FILE_BYTES", "x")]).unwrap_err();
+    let mistakes = read_text("", &[("TIDEGATE_SPOOL__MAX_BITES", "1"), ("TIDEGATE_SPOOL__FILE_BYTES", "x")])
+        .unwrap_err();
     assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-    assert!(mistakes.iter().all(|mistake| mistake.starts_with("environment: TIDEGATE_SPOOL__")), "{mistakes:?}");
+    assert!(
+        mistakes.iter().all(|mistake| mistake.starts_with("environment: TIDEGATE_SPOOL__")),
+        "{mistakes:?}"
+    );
 }
 
 #[test]
 fn weak_secrets_warn_and_open_what_they_can() {
     let text = "[[source]]\nname = \"s\"\nkind = \"segment\"\nsecrets = [{ id = \"a\", value = \"short\" }, { id = \"b\", value = \"\" }, { id = \"c\", value = \"0123456789abcdef0123456789abcdef\", not_after = \"1969-01-01T00:00:00Z\" }]\n[[source]]\nname = \"t\"\nkind = \"segment\"\n";
     let config = read_text(text, &[]).unwrap();
-    for part in ["\"a\" of source \"s\" is short", "\"b\" of source \"s\" is empty", "\"c\" of source \"s\" has expired", "source \"t\" has no secret", "stands in the settings"] {
-        assert!(config.warnings.iter().any(|warning| warning.contains(part)), "{part}: {:?}", config.warnings);
+    for part in [
+        "\"a\" of source \"s\" is short",
+        "\"b\" of source \"s\" is empty",
+        "\"c\" of source \"s\" has expired",
+        "source \"t\" has no secret",
+        "stands in the settings",
+    ] {
+        assert!(
+            config.warnings.iter().any(|warning| warning.contains(part)),
+            "{part}: {:?}",
+            config.warnings
+        );
     }
     assert!(!format!("{config:?}").contains("short\""), "a secret is printed");
     assert_eq!(config.sources[0].keys.find(b"short", 0), Some(0));
@@ -121,7 +138,12 @@ fn weak_secrets_warn_and_open_what_they_can() {
 fn a_secret_has_one_origin_and_two_sources_no_common_path() {
     let text = "[[source]]\nname = \"s\"\nkind = \"segment\"\npaths = [\"/hook\", \"relative\", \"/v1/x\"]\nsecrets = [{ id = \"a\", value = \"x\", env = \"Y\" }, { id = \"a\" }]\n[[source]]\nname = \"s\"\nkind = \"segment\"\npaths = [\"/hook\"]\n";
     let mistakes = read_text(text, &[]).unwrap_err();
-    for part in ["exactly one of env, file and value", "two sources have this name", "one source only", "must be absolute paths"] {
+    for part in [
+        "exactly one of env, file and value",
+        "two sources have this name",
+        "one source only",
+        "must be absolute paths",
+    ] {
         assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:#?}");
     }
 }
@@ -130,7 +152,8 @@ fn a_secret_has_one_origin_and_two_sources_no_common_path() {
 fn an_empty_allowlist_is_not_an_absent_one() {
     let allowed = |text: &str| {
         let text = format!("[[source]]\nname = \"s\"\nkind = \"segment\"\n{text}");
-        let Kind::Segment(settings) = &read_text(&text, &[]).unwrap().sources[0].kind else { unreachable!() };
+        let config = read_text(&text, &[]).unwrap();
+        let Kind::Segment(settings) = &config.sources[0].kind;
         settings.allowed_channels.as_ref().map(|list| list.admits("Mobile"))
     };
     assert_eq!(allowed(""), None);

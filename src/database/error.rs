@@ -32,11 +32,7 @@ pub struct DatabaseError {
 impl DatabaseError {
     /// An error with this meaning.
     pub fn new(fault: Fault, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            fault,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { fault, code: code.into(), message: message.into() }
     }
 }
 
@@ -101,10 +97,7 @@ mod tests {
     #[test]
     fn what_a_person_must_mend_is_told_from_what_passes() {
         for (error, fault) in [
-            (
-                sqlx::Error::Io(io::ErrorKind::ConnectionReset.into()),
-                Fault::Interrupted,
-            ),
+            (sqlx::Error::Io(io::ErrorKind::ConnectionReset.into()), Fault::Interrupted),
             (sqlx::Error::PoolTimedOut, Fault::Transient),
             (sqlx::Error::Tls("no".into()), Fault::Configuration),
             (sqlx::Error::Encode("no".into()), Fault::BadRow),
@@ -112,10 +105,7 @@ mod tests {
         ] {
             assert_eq!(DatabaseError::from(error).fault, fault);
         }
-        assert_eq!(
-            DatabaseError::from(MigrateError::VersionMissing(9)).code,
-            "schema_newer"
-        );
+        assert_eq!(DatabaseError::from(MigrateError::VersionMissing(9)).code, "schema_newer");
     }
 
     #[test]

@@ -34,12 +34,7 @@ pub enum Pool {
 impl Database {
     /// A handle to the database at this address. Does no I/O.
     pub fn new(url: &DatabaseUrl) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                url: url.clone(),
-                pool: OnceCell::new(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { url: url.clone(), pool: OnceCell::new() }) }
     }
 
     /// Which database it is.
@@ -59,10 +54,7 @@ impl Database {
 
     /// The connections, once the database is ready.
     pub async fn pool(&self) -> Result<&Pool, DatabaseError> {
-        self.shared
-            .pool
-            .get_or_try_init(|| Box::pin(open(&self.shared.url)))
-            .await
+        self.shared.pool.get_or_try_init(|| Box::pin(open(&self.shared.url))).await
     }
 
     /// The connections of a SQLite database.
@@ -98,16 +90,17 @@ impl fmt::Debug for Database {
 }
 
 async fn open(url: &DatabaseUrl) -> Result<Pool, DatabaseError> {
-    match &url.0 {
+    let opened = match &url.0 {
         Address::Sqlite(path) => sqlite::open(path).await.map(Pool::Sqlite),
         Address::Postgres(options) => postgres::open(options).await.map(Pool::Postgres),
-    }
+    };
+    opened.map_err(|error| match error.fault {
+        // Migrations are safe to repeat, so that no outcome is in doubt.
+        Fault::Interrupted => DatabaseError { fault: Fault::Transient, ..error },
+        _ => error,
+    })
 }
 
 fn wrong_kind() -> DatabaseError {
-    DatabaseError::new(
-        Fault::Configuration,
-        "kind",
-        "another kind of database than this needs",
-    )
+    DatabaseError::new(Fault::Configuration, "kind", "another kind of database than this needs")
 }

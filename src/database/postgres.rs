@@ -42,46 +42,31 @@ pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx
 }
 
 /// Begins a transaction on a connection that the caller answers for.
-pub async fn begin_on(
-    connection: &mut PgConnection,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+pub async fn begin_on(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     connection.begin_with(BEGIN).await
 }
 
 /// Waits for an answer, but not for ever.
-pub async fn answered<T>(
-    asking: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, DatabaseError> {
-    Ok(timeout(ANSWER_TIMEOUT, asking)
-        .await
-        .map_err(|_| no_answer("timeout"))??)
+pub async fn answered<T>(asking: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, DatabaseError> {
+    Ok(timeout(ANSWER_TIMEOUT, asking).await.map_err(|_| no_answer("timeout"))??)
 }
 
 /// Brings the tables up to date. The pool connects when it is used.
 pub(super) async fn open(options: &PgConnectOptions) -> Result<PgPool, DatabaseError> {
-    let options = options
-        .clone()
-        .statement_cache_capacity(0)
-        .extra_float_digits(None)
-        .disable_statement_logging();
+    let options =
+        options.clone().statement_cache_capacity(0).extra_float_digits(None).disable_statement_logging();
     let options = match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("tidegate"),
     };
     // Not through the pool, which would hide behind its own timeout why it cannot connect.
     let connecting = timeout(CONNECT_TIMEOUT, options.connect());
-    let mut connection = connecting
-        .await
-        .map_err(|_| no_answer("connect_timeout"))??;
+    let mut connection = connecting.await.map_err(|_| no_answer("connect_timeout"))??;
     let migrating = timeout(MIGRATION_TIMEOUT, migrate(&mut connection));
-    migrating
-        .await
-        .map_err(|_| no_answer("migration_timeout"))??;
+    migrating.await.map_err(|_| no_answer("migration_timeout"))??;
     // The tables are as they should be, whatever becomes of this farewell.
     let _ = timeout(CONNECT_TIMEOUT, connection.close()).await;
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(CONNECT_TIMEOUT);
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_TIMEOUT);
     Ok(pool.connect_lazy_with(options))
 }
 
@@ -89,16 +74,12 @@ pub(super) async fn open(options: &PgConnectOptions) -> Result<PgPool, DatabaseE
 /// leave, would be an error for whoever gets the connection next.
 async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     let mut transaction = connection.begin().await?;
-    sqlx::raw_sql("DEALLOCATE ALL")
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::raw_sql(MIGRATION_LOCK)
-        .execute(&mut *transaction)
-        .await?;
+    // The driver would log at every start that the migrations' table is there already.
+    sqlx::raw_sql("SET LOCAL client_min_messages = warning").execute(&mut *transaction).await?;
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
+    sqlx::raw_sql(MIGRATION_LOCK).execute(&mut *transaction).await?;
     migrations::apply(migrations::POSTGRES, &mut *transaction).await?;
-    sqlx::raw_sql("DEALLOCATE ALL")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -116,10 +97,7 @@ mod tests {
     };
 
     async fn refusal(url: &str) -> DatabaseError {
-        Database::new(&DatabaseUrl::parse(url).unwrap())
-            .ready()
-            .await
-            .unwrap_err()
+        Database::new(&DatabaseUrl::parse(url).unwrap()).ready().await.unwrap_err()
     }
 
     #[tokio::test]
@@ -128,50 +106,30 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let error = refusal(&format!("postgres://me@{address}/events")).await;
-        assert_eq!(
-            (error.fault, error.code.as_str()),
-            (Fault::Interrupted, "io")
-        );
+        assert_eq!((error.fault, error.code.as_str()), (Fault::Transient, "io"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_never_answers_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let error = refusal(&format!(
-            "postgres://me@{}/events",
-            listener.local_addr().unwrap()
-        ))
-        .await;
-        assert_eq!(
-            (error.fault, error.code.as_str()),
-            (Fault::Transient, "connect_timeout")
-        );
+        let error = refusal(&format!("postgres://me@{}/events", listener.local_addr().unwrap())).await;
+        assert_eq!((error.fault, error.code.as_str()), (Fault::Transient, "connect_timeout"));
     }
 
     #[tokio::test]
     async fn wrong_credentials_and_missing_databases_are_for_a_person_to_mend() {
         let admin_url = admin_url();
         let missing = refusal(&with_database(&admin_url, "nowhere")).await;
-        assert_eq!(
-            (missing.fault, missing.code.as_str()),
-            (Fault::Configuration, "3D000")
-        );
+        assert_eq!((missing.fault, missing.code.as_str()), (Fault::Configuration, "3D000"));
         let (_, server) = admin_url.rsplit_once('@').unwrap();
         let wrong = refusal(&format!("postgres://postgres:wrong@{server}")).await;
-        assert_eq!(
-            (wrong.fault, wrong.code.as_str()),
-            (Fault::Configuration, "28P01")
-        );
+        assert_eq!((wrong.fault, wrong.code.as_str()), (Fault::Configuration, "28P01"));
     }
 
     #[tokio::test]
     async fn many_servers_may_start_at_once() {
         let database = TestDatabase::postgres().await;
-        let (one, two, three) = (
-            database.stranger(),
-            database.stranger(),
-            database.stranger(),
-        );
+        let (one, two, three) = (database.stranger(), database.stranger(), database.stranger());
         let (one, two, three) = tokio::join!(one.ready(), two.ready(), three.ready());
         one.and(two).and(three).unwrap();
         let pool = database.handle();
@@ -188,13 +146,8 @@ mod tests {
         let handle = database.handle();
         let pool = handle.postgres().await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
-        for (default, wanted) in [
-            ("off", "on"),
-            ("local", "local"),
-            ("remote_apply", "remote_apply"),
-        ] {
-            let set =
-                sqlx::query("SELECT set_config('synchronous_commit', $1, false)").bind(default);
+        for (default, wanted) in [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")] {
+            let set = sqlx::query("SELECT set_config('synchronous_commit', $1, false)").bind(default);
             set.execute(&mut *connection).await.unwrap();
             let mut transaction = super::begin_on(&mut connection).await.unwrap();
             let show = sqlx::query_scalar("SELECT current_setting('synchronous_commit')");

@@ -24,18 +24,13 @@ impl RowStatement {
             let sql = format!("{before}{}{after}", vec![row; rows].join(", "));
             (rows, AssertSqlSafe(Arc::<str>::from(sql)).into_sql_str())
         };
-        Self {
-            statements: SIZES.map(statement).into(),
-        }
+        Self { statements: SIZES.map(statement).into() }
     }
 
     /// Cuts rows into pieces, each with the statement of its size.
     pub fn pieces<'a, T>(&'a self, mut rows: &'a [T]) -> impl Iterator<Item = (SqlStr, &'a [T])> {
         std::iter::from_fn(move || {
-            let (size, statement) = self
-                .statements
-                .iter()
-                .find(|(size, _)| *size <= rows.len())?;
+            let (size, statement) = self.statements.iter().find(|(size, _)| *size <= rows.len())?;
             let (piece, rest) = rows.split_at_checked(*size)?;
             rows = rest;
             Some((statement.clone(), piece))
@@ -53,13 +48,7 @@ mod tests {
         for count in [0, 1, 3, 249, 250, 251, 1_027] {
             let rows: Vec<usize> = (0..count).collect();
             let pieces: Vec<_> = statement.pieces(&rows).collect();
-            assert_eq!(
-                pieces
-                    .iter()
-                    .flat_map(|(_, piece)| piece.iter().copied())
-                    .collect::<Vec<_>>(),
-                rows
-            );
+            assert_eq!(pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect::<Vec<_>>(), rows);
             for (sql, piece) in pieces {
                 assert_eq!(sql.as_str().matches('?').count(), piece.len());
             }

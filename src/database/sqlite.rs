@@ -3,20 +3,29 @@
 //! What is committed survives a power cut (`synchronous=FULL`), people can read the file while we write it (WAL, no
 //! exclusive lock), and there is one writer, so that our own transactions queue instead of failing as busy.
 
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use sqlx::{
     ConnectOptions, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 use super::{DatabaseError, Fault, migrations};
+use crate::disk::{Disk, RealDisk, directory_of};
 
 /// Older versions can lose commits when a write meets the reset of the log.
 const OLDEST: [u32; 3] = [3, 51, 3];
 
 /// How long a transaction waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const BUSY: &str = "SQLITE_BUSY";
+
+const BUSY_RETRY: Duration = Duration::from_millis(20);
 
 /// How long a caller waits for a connection of ours.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -56,8 +65,21 @@ impl SqlitePools {
 }
 
 /// Opens the file, makes it if it is not there, and brings its tables up to date.
+///
+/// A new file is turned to WAL under a lock that SQLite does not wait for, so that we do: an import may make the file
+/// at the moment when the server does.
 pub(super) async fn open(path: &Path) -> Result<SqlitePools, DatabaseError> {
     make_directory(path).await?;
+    let give_up_at = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match open_once(path).await {
+            Err(error) if error.code == BUSY && Instant::now() < give_up_at => sleep(BUSY_RETRY).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn open_once(path: &Path) -> Result<SqlitePools, DatabaseError> {
     let shared = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
@@ -77,9 +99,7 @@ pub(super) async fn open(path: &Path) -> Result<SqlitePools, DatabaseError> {
         .test_before_acquire(false);
     let pools = SqlitePools {
         writer: pool.clone().max_connections(1).connect_lazy_with(writer),
-        readers: pool
-            .max_connections(READERS)
-            .connect_lazy_with(shared.pragma("query_only", "ON")),
+        readers: pool.max_connections(READERS).connect_lazy_with(shared.pragma("query_only", "ON")),
     };
     let opened = prepare(&pools).await;
     if opened.is_err() {
@@ -89,17 +109,10 @@ pub(super) async fn open(path: &Path) -> Result<SqlitePools, DatabaseError> {
 }
 
 async fn prepare(pools: &SqlitePools) -> Result<(), DatabaseError> {
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(&pools.writer)
-        .await?;
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&pools.writer).await?;
     if !is_recent(&version) {
-        let message =
-            format!("SQLite {version} can lose commits; 3.51.3 is the oldest that does not");
-        return Err(DatabaseError::new(
-            Fault::Configuration,
-            "sqlite_version",
-            message,
-        ));
+        let message = format!("SQLite {version} can lose commits; 3.51.3 is the oldest that does not");
+        return Err(DatabaseError::new(Fault::Configuration, "sqlite_version", message));
     }
     let mut transaction = pools.begin().await?;
     migrations::apply(migrations::SQLITE, &mut *transaction).await?;
@@ -107,18 +120,16 @@ async fn prepare(pools: &SqlitePools) -> Result<(), DatabaseError> {
 }
 
 fn is_recent(version: &str) -> bool {
-    let numbers: Vec<u32> = version
-        .split('.')
-        .map_while(|number| number.parse().ok())
-        .collect();
+    let numbers: Vec<u32> = version.split('.').map_while(|number| number.parse().ok()).collect();
     numbers >= OLDEST.to_vec()
 }
 
-/// SQLite makes the file but not its directory.
+/// SQLite makes the file but not its directory. What we make is for its owner only: events are about people.
 async fn make_directory(path: &Path) -> Result<(), DatabaseError> {
-    let directory = path.parent().unwrap_or(Path::new(""));
-    tokio::fs::create_dir_all(directory).await.map_err(|error| {
-        let message = format!("cannot make the directory {}: {error}", directory.display());
+    let directory = directory_of(path).to_owned();
+    let making = spawn_blocking(move || RealDisk.create_dir_all(&directory, true));
+    making.await.map_err(io::Error::other).flatten().map_err(|error| {
+        let message = format!("cannot make the directory of {}: {error}", path.display());
         DatabaseError::new(Fault::Configuration, "directory", message)
     })
 }
@@ -129,13 +140,9 @@ mod tests {
 
     #[test]
     fn versions_compare_as_numbers() {
-        for (version, recent) in [
-            ("3.51.3", true),
-            ("3.100.0", true),
-            ("4.0", true),
-            ("3.51.2", false),
-            ("3.9.9", false),
-        ] {
+        for (version, recent) in
+            [("3.51.3", true), ("3.100.0", true), ("4.0", true), ("3.51.2", false), ("3.9.9", false)]
+        {
             assert_eq!(is_recent(version), recent, "{version}");
         }
         assert!(!is_recent("unknown"));
@@ -153,13 +160,8 @@ mod tests {
                     .await
                     .unwrap();
             assert_eq!(modes, ("wal".into(), 2));
-            let refused = sqlx::query("DELETE FROM users_version")
-                .execute(pools.readers())
-                .await;
-            assert_eq!(
-                DatabaseError::from(refused.unwrap_err()).fault,
-                Fault::Configuration
-            );
+            let refused = sqlx::query("DELETE FROM users_version").execute(pools.readers()).await;
+            assert_eq!(DatabaseError::from(refused.unwrap_err()).fault, Fault::Configuration);
             pools.close().await;
         }
     }
@@ -169,17 +171,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("notes.txt");
         std::fs::write(&file, "x".repeat(5_000)).unwrap();
-        for path in [
-            file.clone(),
-            file.join("events.db"),
-            directory.path().to_owned(),
-        ] {
-            assert_eq!(
-                open(&path).await.unwrap_err().fault,
-                Fault::Configuration,
-                "{}",
-                path.display()
-            );
+        for path in [file.clone(), file.join("events.db"), directory.path().to_owned()] {
+            assert_eq!(open(&path).await.unwrap_err().fault, Fault::Configuration, "{}", path.display());
         }
         assert_eq!(std::fs::read(&file).unwrap().len(), 5_000);
     }
@@ -194,5 +187,17 @@ mod tests {
         sqlx::query(newer).execute(&pools.writer).await.unwrap();
         pools.close().await;
         assert_eq!(open(&path).await.unwrap_err().code, "schema_newer");
+    }
+
+    #[tokio::test]
+    async fn many_processes_may_make_the_file_at_once() {
+        for _ in 0..10 {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("events.db");
+            let (one, two, three) = tokio::join!(open(&path), open(&path), open(&path));
+            for opened in [one, two, three] {
+                opened.unwrap().close().await;
+            }
+        }
     }
 }

@@ -35,11 +35,7 @@ pub(super) fn fault(extended: &str, message: &str) -> (Fault, String) {
         return (*fault, (*name).to_owned());
     }
     let missing = primary == 1 && MISSING.iter().any(|words| message.contains(words));
-    let fault = if missing {
-        Fault::Configuration
-    } else {
-        Fault::Transient
-    };
+    let fault = if missing { Fault::Configuration } else { Fault::Transient };
     (fault, format!("SQLITE_{extended}"))
 }
 
@@ -49,32 +45,17 @@ mod tests {
 
     #[test]
     fn extended_codes_fall_back_to_their_primary_code() {
-        assert_eq!(
-            fault("275", "CHECK constraint failed"),
-            (Fault::BadRow, "SQLITE_CONSTRAINT".into())
-        );
-        assert_eq!(
-            fault("1555", ""),
-            (Fault::BadRow, "SQLITE_CONSTRAINT".into())
-        );
+        assert_eq!(fault("275", "CHECK constraint failed"), (Fault::BadRow, "SQLITE_CONSTRAINT".into()));
+        assert_eq!(fault("1555", ""), (Fault::BadRow, "SQLITE_CONSTRAINT".into()));
         assert_eq!(fault("517", ""), (Fault::Transient, "SQLITE_BUSY".into()));
-        assert_eq!(
-            fault("1034", ""),
-            (Fault::Interrupted, "SQLITE_IOERR".into())
-        );
-        assert_eq!(
-            fault("1032", ""),
-            (Fault::Configuration, "SQLITE_READONLY".into())
-        );
+        assert_eq!(fault("1034", ""), (Fault::Interrupted, "SQLITE_IOERR".into()));
+        assert_eq!(fault("1032", ""), (Fault::Configuration, "SQLITE_READONLY".into()));
     }
 
     #[test]
     fn a_missing_table_is_for_a_person_and_the_unknown_passes() {
         assert_eq!(fault("1", "no such table: events").0, Fault::Configuration);
-        assert_eq!(
-            fault("1", "table events has no column named ip").0,
-            Fault::Configuration
-        );
+        assert_eq!(fault("1", "table events has no column named ip").0, Fault::Configuration);
         assert_eq!(fault("1", "near \"x\": syntax error").0, Fault::Transient);
         assert_eq!(fault("255", "").0, Fault::Transient);
         assert_eq!(fault("", "").0, Fault::Transient);

@@ -2,7 +2,7 @@
 
 use std::{env, thread};
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -26,10 +26,7 @@ impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::sqlite(directory.path().join("events.db"));
-        Self {
-            database: Database::new(&url),
-            home: Home::File(directory),
-        }
+        Self { database: Database::new(&url), home: Home::File(directory) }
     }
 
     pub(crate) async fn postgres() -> Self {
@@ -37,10 +34,7 @@ impl TestDatabase {
         let name = format!("test_{}", Uuid::now_v7().simple());
         execute(&admin_url, &format!("CREATE DATABASE {name}")).await;
         let url = DatabaseUrl::parse(&with_database(&admin_url, &name)).unwrap();
-        Self {
-            database: Database::new(&url),
-            home: Home::Server { admin_url, name },
-        }
+        Self { database: Database::new(&url), home: Home::Server { admin_url, name } }
     }
 
     /// A handle that shares its connections with others.
@@ -58,22 +52,14 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if let Home::Server { admin_url, name } = &self.home {
-            let (admin_url, sql) = (
-                admin_url.clone(),
-                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            );
+            let (admin_url, sql) =
+                (admin_url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
             let remove = move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(execute(&admin_url, &sql));
             };
             let removed = thread::spawn(remove).join();
-            assert!(
-                removed.is_ok() || thread::panicking(),
-                "the database of a test could not be removed"
-            );
+            assert!(removed.is_ok() || thread::panicking(), "the database of a test could not be removed");
         }
     }
 }
@@ -92,10 +78,8 @@ pub(crate) fn with_database(admin_url: &str, name: &str) -> String {
 }
 
 async fn execute(url: &str, sql: &str) {
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let options: PgConnectOptions = url.parse().unwrap();
+    let mut connection = options.extra_float_digits(None).connect().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }

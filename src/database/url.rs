@@ -78,11 +78,8 @@ impl DatabaseUrl {
             return Err(UrlError::Scheme);
         }
         let (_, query) = url.split_once('?').unwrap_or_default();
-        let mut names = query
-            .split('&')
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")).0);
-        if !query.is_empty()
-            && !names.all(|name| PARAMETERS.contains(&name) || name.starts_with("options["))
+        let mut names = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")).0);
+        if !query.is_empty() && !names.all(|name| PARAMETERS.contains(&name) || name.starts_with("options["))
         {
             return Err(UrlError::UnknownParameter);
         }
@@ -110,9 +107,8 @@ impl fmt::Display for DatabaseUrl {
             Address::Sqlite(path) => write!(formatter, "sqlite://{}", path.display()),
             Address::Postgres(options) => {
                 let user = options.get_username();
-                let host = options
-                    .get_socket()
-                    .map_or(options.get_host().into(), |path| path.to_string_lossy());
+                let host =
+                    options.get_socket().map_or(options.get_host().into(), |path| path.to_string_lossy());
                 let port = options.get_port();
                 let database = options.get_database().unwrap_or(user);
                 write!(formatter, "postgres://{user}@{host}:{port}/{database}")
@@ -136,18 +132,9 @@ mod tests {
         for (url, printed) in [
             ("sqlite://data/events.db", "sqlite://data/events.db"),
             ("sqlite:///var/lib/ä b%20.db", "sqlite:///var/lib/ä b%20.db"),
-            (
-                "postgres://me:hush%21@db.example:5433/events",
-                "postgres://me@db.example:5433/events",
-            ),
-            (
-                "postgresql://me@db:1/e?password=hush%21&sslmode=require",
-                "postgres://me@db:1/e",
-            ),
-            (
-                "postgres://me:hush%21@h:1/?host=/run/postgresql&dbname=e",
-                "postgres://me@/run/postgresql:1/e",
-            ),
+            ("postgres://me:hush%21@db.example:5433/events", "postgres://me@db.example:5433/events"),
+            ("postgresql://me@db:1/e?password=hush%21&sslmode=require", "postgres://me@db:1/e"),
+            ("postgres://me:hush%21@h:1/?host=/run/postgresql&dbname=e", "postgres://me@/run/postgresql:1/e"),
         ] {
             let parsed = DatabaseUrl::parse(url).unwrap();
             assert_eq!(parsed.to_string(), printed);

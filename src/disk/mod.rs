@@ -81,19 +81,13 @@ pub trait DiskLock: Send + Sync {}
 
 /// Whether an error says that space (or quota) is used up: the one kind of write error that passes by itself.
 pub fn is_no_space(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Whether an error says that the process, or the system, has no file handle left. It passes when connections close.
 pub fn is_no_handle(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE)
-    )
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Reads a whole file that is no longer than `bytes_max`; a longer one is [`io::ErrorKind::FileTooLarge`].
@@ -125,12 +119,7 @@ pub fn read_full(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Res
 
 /// Puts a file in place so that a crash at any moment leaves the old contents or the new, never a mixture. Durable
 /// when it returns. Two callers must not write one path at once: they would share the temporary file.
-pub fn write_durable(
-    disk: &dyn Disk,
-    path: &Path,
-    bytes: &[u8],
-    private: bool,
-) -> io::Result<()> {
+pub fn write_durable(disk: &dyn Disk, path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
     replace(disk, path, bytes, private)?;
     disk.sync_dir(directory_of(path))
 }

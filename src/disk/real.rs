@@ -22,10 +22,7 @@ impl Disk for RealDisk {
         if parent != path {
             self.create_dir_all(parent, private)?;
         }
-        match DirBuilder::new()
-            .mode(if private { 0o700 } else { 0o777 })
-            .create(path)
-        {
+        match DirBuilder::new().mode(if private { 0o700 } else { 0o777 }).create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
             result => result?,
         }
@@ -72,12 +69,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -52,6 +53,9 @@ pub enum Failure {
     Quota,
     /// This many bytes are written, then ENOSPC.
     Short(usize),
+    /// EIO of a sync; and the kernel forgets what it could not write, so that it still shows it, calls the next sync a
+    /// success, and does not have it after a crash.
+    Forgotten,
     /// Nothing fails: the simulated code panics, as a bug would.
     Panic,
 }
@@ -78,6 +82,8 @@ struct State {
 struct File {
     bytes: Vec<u8>,
     durable: Vec<u8>,
+    /// What syncs leave out.
+    forgotten: Range<usize>,
 }
 
 #[derive(Clone)]
@@ -90,9 +96,7 @@ enum Change {
 impl Change {
     fn directory(&self) -> &Path {
         match self {
-            Self::Linked(path, _) | Self::Renamed(path, ..) | Self::Removed(path) => {
-                directory_of(path)
-            }
+            Self::Linked(path, _) | Self::Renamed(path, ..) | Self::Removed(path) => directory_of(path),
         }
     }
 
@@ -115,14 +119,8 @@ impl Change {
 impl SimDisk {
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
-        let state = State {
-            random: fastrand::Rng::with_seed(seed),
-            ..State::default()
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            boot: 0,
-        }
+        let state = State { random: fastrand::Rng::with_seed(seed), ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), boot: 0 }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -156,6 +154,12 @@ impl SimDisk {
     /// How often an operation was called.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.state().calls.get(&operation).copied().unwrap_or(0)
+    }
+
+    /// Lets nobody use the disk meanwhile.
+    pub fn held<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
+        let _state = self.state();
+        meanwhile()
     }
 
     /// Limits what all files together may hold, `None` for no limit.
@@ -194,17 +198,18 @@ impl SimDisk {
         for file in files.values_mut() {
             file.bytes = file.after_crash(&mut state.random);
             file.durable.clone_from(&file.bytes);
+            file.forgotten = 0..0;
         }
         state.names.clone_from(&names);
         state.durable_names = names;
         state.files = files;
-        Self {
-            state: self.state.clone(),
-            boot: state.boot,
-        }
+        Self { state: self.state.clone(), boot: state.boot }
     }
 
     /// Changes a file behind everybody's back.
+    ///
+    /// # Panics
+    /// If it is not there.
     pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.state();
         let id = *state.names.get(path).unwrap();
@@ -219,9 +224,9 @@ impl SimDisk {
         let id = state.link(path);
         state.durable_names.insert(path.to_owned(), id);
         state.changes.clear();
-        let file = state.files.get_mut(&id).unwrap();
-        file.bytes = bytes.to_vec();
-        file.durable = bytes.to_vec();
+        let (bytes, durable) = (bytes.to_vec(), bytes.to_vec());
+        let file = File { bytes, durable, ..File::default() };
+        state.files.insert(id, file);
     }
 
     /// The contents of a file, if it is there.
@@ -246,9 +251,7 @@ impl State {
     }
 
     fn room(&self) -> usize {
-        let room = self
-            .capacity
-            .map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used_bytes()));
+        let room = self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used_bytes()));
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
@@ -270,6 +273,9 @@ impl File {
     /// Some prefix of what was appended since the last sync, its end perhaps garbage or zeros; a cut that was not
     /// synced may not have happened.
     fn after_crash(&self, random: &mut fastrand::Rng) -> Vec<u8> {
+        if !self.forgotten.is_empty() {
+            return self.durable.clone();
+        }
         let Some(unsynced) = self.bytes.strip_prefix(self.durable.as_slice()) else {
             return if random.bool() { &self.bytes } else { &self.durable }.clone();
         };
@@ -291,7 +297,7 @@ impl Failure {
         const ENOSPC: i32 = 28;
         const EDQUOT: i32 = 122;
         io::Error::from_raw_os_error(match self {
-            Self::Io => EIO,
+            Self::Io | Self::Forgotten => EIO,
             Self::NoSpace | Self::Short(_) => ENOSPC,
             Self::Quota => EDQUOT,
             Self::Panic => panic!("simulated bug"),
@@ -340,18 +346,14 @@ impl Disk for SimDisk {
         }
         let entries = state.names.keys().chain(&state.directories);
         let inside = entries.filter(|entry| entry.parent() == Some(path));
-        Ok(inside
-            .filter_map(|entry| Some(entry.file_name()?.to_str()?.to_owned()))
-            .collect())
+        Ok(inside.filter_map(|entry| Some(entry.file_name()?.to_str()?.to_owned())).collect())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.running(Some(Operation::Rename))?;
         let id = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), id);
-        state
-            .changes
-            .push(Change::Renamed(from.to_owned(), to.to_owned(), id));
+        state.changes.push(Change::Renamed(from.to_owned(), to.to_owned(), id));
         Ok(())
     }
 
@@ -412,25 +414,37 @@ impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.running(Some(Operation::Read))?;
         let bytes = &state.file(self.file)?.bytes;
-        let rest = bytes
-            .get(usize::try_from(offset).unwrap()..)
-            .unwrap_or_default();
+        let rest = bytes.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.disk.running(Some(Operation::Sync))?;
+        let mut state = self.disk.running(None)?;
+        let failure = state.due(Operation::Sync);
         let file = state.file(self.file)?;
+        if let Some(failure) = failure {
+            if matches!(failure, Failure::Forgotten) {
+                file.forgotten = file.durable.len()..file.bytes.len();
+            }
+            drop(state);
+            return Err(failure.error());
+        }
         file.durable.clone_from(&file.bytes);
+        let end = file.forgotten.end.min(file.durable.len());
+        if let Some(forgotten) = file.durable.get_mut(file.forgotten.start..end) {
+            forgotten.fill(0);
+        }
         Ok(())
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         let mut state = self.disk.running(Some(Operation::Cut))?;
         let length = usize::try_from(length).unwrap();
-        state.file(self.file)?.bytes.resize(length, 0);
+        let file = state.file(self.file)?;
+        file.bytes.resize(length, 0);
+        file.forgotten.end = file.forgotten.end.min(length);
         Ok(())
     }
 

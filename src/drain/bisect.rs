@@ -54,34 +54,17 @@ pub(super) enum Suspect {
 
 impl Bisection {
     pub(super) fn new(range: Range) -> Self {
-        let ends = if range.from == range.to {
-            Vec::new()
-        } else {
-            vec![range.entries.len()]
-        };
-        Self {
-            range,
-            next: 0,
-            ends,
-            buried: 0,
-        }
+        let ends = if range.from == range.to { Vec::new() } else { vec![range.entries.len()] };
+        Self { range, next: 0, ends, buried: 0 }
     }
 
     /// What to write now; `None` once everything is settled.
     pub(super) fn portion(&self) -> Option<Portion<'_>> {
         let end = *self.ends.last()?;
         // A gap in front of the next portion's first entry is settled together with this portion.
-        let to = self
-            .range
-            .entries
-            .get(end)
-            .map_or(self.range.to, |entry| entry.sequence);
+        let to = self.range.entries.get(end).map_or(self.range.to, |entry| entry.sequence);
         let entries = self.range.entries.get(self.next..end).unwrap_or_default();
-        Some(Portion {
-            from: self.range.from,
-            to,
-            entries,
-        })
+        Some(Portion { from: self.range.from, to, entries })
     }
 
     /// The sink has stored the portion: the next one is at hand.
@@ -95,17 +78,9 @@ impl Bisection {
     /// The sink refuses some row of the portion.
     pub(super) fn refuse(&mut self) -> Suspect {
         let end = self.ends.last().copied().unwrap_or(self.next);
-        let entries = self
-            .range
-            .entries
-            .get_mut(self.next..end)
-            .unwrap_or_default();
+        let entries = self.range.entries.get_mut(self.next..end).unwrap_or_default();
         let mut live = Vec::with_capacity(entries.len());
-        for (index, entry) in entries
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, entry)| entry.is_live())
-        {
+        for (index, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| entry.is_live()) {
             entry.failures = entry.failures.saturating_add(1);
             live.push(self.next + index);
         }
@@ -147,9 +122,7 @@ impl Bisection {
             self.buried += 1;
         }
         // Nothing is left of the portion but dead entries: let the next one carry them, if there is a next one.
-        let spent = self
-            .portion()
-            .is_some_and(|portion| !portion.entries.iter().any(Entry::is_live));
+        let spent = self.portion().is_some_and(|portion| !portion.entries.iter().any(Entry::is_live));
         if spent && self.ends.len() > 1 {
             self.ends.pop();
         }
@@ -181,10 +154,7 @@ impl<'a> Portion<'a> {
 
     /// Sequences of the portion that are to be stored.
     pub(super) fn live_sequences(&self) -> impl Iterator<Item = u64> + use<'a> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.is_live())
-            .map(|entry| entry.sequence)
+        self.entries.iter().filter(|entry| entry.is_live()).map(|entry| entry.sequence)
     }
 }
 
@@ -206,11 +176,7 @@ pub(super) mod tests {
             content: Content::Event(Event::default()),
             failures: 0,
         };
-        Range {
-            from: 0,
-            to,
-            entries: sequences.into_iter().map(entry).collect(),
-        }
+        Range { from: 0, to, entries: sequences.into_iter().map(entry).collect() }
     }
 
     #[derive(Debug, Default, PartialEq, Eq)]
@@ -227,29 +193,17 @@ pub(super) mod tests {
         let (mut outcome, mut cursor) = (Outcome::default(), 0);
         while let Some(portion) = bisection.portion() {
             outcome.statements += 1;
-            assert_eq!(
-                portion.from, cursor,
-                "each portion begins where the cursor stands"
-            );
-            if portion
-                .live_sequences()
-                .any(|sequence| bad.contains(&sequence))
-            {
+            assert_eq!(portion.from, cursor, "each portion begins where the cursor stands");
+            if portion.live_sequences().any(|sequence| bad.contains(&sequence)) {
                 if let Suspect::One(index) = bisection.refuse() {
-                    outcome
-                        .dead
-                        .insert(bisection.entry(index).unwrap().sequence);
+                    outcome.dead.insert(bisection.entry(index).unwrap().sequence);
                     bisection.bury(index);
                 }
                 continue;
             }
             let batch = portion.batch(Uuid::nil(), None);
             let settled = batch.events.len() as u64 + batch.dead + batch.gaps;
-            assert_eq!(
-                settled,
-                batch.to - batch.from,
-                "each sequence is settled once"
-            );
+            assert_eq!(settled, batch.to - batch.from, "each sequence is settled once");
             outcome.gaps += batch.gaps;
             outcome.stored.extend(portion.live_sequences());
             cursor = portion.to;
@@ -277,11 +231,7 @@ pub(super) mod tests {
     fn nothing_but_gaps_moves_the_cursor() {
         assert_eq!(
             play(range([], 7), &BTreeSet::new()),
-            Outcome {
-                gaps: 7,
-                statements: 1,
-                ..Outcome::default()
-            }
+            Outcome { gaps: 7, statements: 1, ..Outcome::default() }
         );
     }
 
@@ -301,9 +251,7 @@ pub(super) mod tests {
         assert_eq!(bisection.refuse(), Suspect::Several);
         assert_eq!(bisection.refuse(), Suspect::Several);
         assert_eq!(bisection.refuse(), Suspect::One(0));
-        let failures: Vec<u32> = (0..4)
-            .map(|index| bisection.entry(index).unwrap().failures)
-            .collect();
+        let failures: Vec<u32> = (0..4).map(|index| bisection.entry(index).unwrap().failures).collect();
         assert_eq!(failures, [3, 2, 1, 1]);
     }
 
@@ -312,10 +260,7 @@ pub(super) mod tests {
         if bad == 0 {
             return 1;
         }
-        let (rows, bad) = (
-            f64::from(u32::try_from(rows).unwrap()),
-            f64::from(u32::try_from(bad).unwrap()),
-        );
+        let (rows, bad) = (f64::from(u32::try_from(rows).unwrap()), f64::from(u32::try_from(bad).unwrap()));
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let max = (2.0 * bad * (rows / bad).log2() + 2.0 * bad).ceil() as usize;
         max

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{
     bisect::{Bisection, Portion, Suspect},
+    blocking::blocking,
     dead_letters::KeepError,
-    intake::blocking,
     lane::Lane,
     lane_metrics::POISON_ROW,
     lane_status::Trouble,
@@ -28,34 +28,21 @@ impl Lane {
     /// Buries what cannot be decoded, before anything of the range is written.
     pub(super) async fn bury_unreadable(&mut self, bisection: &mut Bisection, spool_id: Uuid) {
         for (index, message) in bisection.unreadable() {
-            let reason = Reason {
-                class: UNREADABLE,
-                code: "record",
-                message: &message,
-            };
+            let reason = Reason { class: UNREADABLE, code: "record", message: &message };
             self.bury(bisection, index, spool_id, &reason).await;
         }
     }
 
     /// Comes closer to the row that the sink refuses, and buries it once it is found. Each burial has a canary of its
     /// own: a verdict from a moment ago would let a changed schema pass for bad rows.
-    pub(super) async fn isolate(
-        &mut self,
-        bisection: &mut Bisection,
-        spool_id: Uuid,
-        error: &SinkError,
-    ) {
+    pub(super) async fn isolate(&mut self, bisection: &mut Bisection, spool_id: Uuid, error: &SinkError) {
         self.metrics.row_refused();
         match bisection.refuse() {
             Suspect::Several => {}
             Suspect::None => self.endure(Trouble::Configuration, &error.code).await,
             Suspect::One(index) => match self.sink.canary().await {
                 Ok(()) => {
-                    let reason = Reason {
-                        class: POISON_ROW,
-                        code: &error.code,
-                        message: &error.message,
-                    };
+                    let reason = Reason { class: POISON_ROW, code: &error.code, message: &error.message };
                     self.bury(bisection, index, spool_id, &reason).await;
                 }
                 Err(canary) => self.endure(canary.class.into(), &canary.code).await,
@@ -64,13 +51,7 @@ impl Lane {
     }
 
     /// Returns when the letter is durable, however long that takes: until then the lane stands still and loses nothing.
-    async fn bury(
-        &mut self,
-        bisection: &mut Bisection,
-        index: usize,
-        spool_id: Uuid,
-        reason: &Reason<'_>,
-    ) {
+    async fn bury(&mut self, bisection: &mut Bisection, index: usize, spool_id: Uuid, reason: &Reason<'_>) {
         let Some(letter) = self.write_letter(bisection, index, spool_id, reason) else {
             return;
         };
@@ -82,20 +63,13 @@ impl Lane {
                 Ok(()) => break,
                 Err(KeepError::Full { .. }) => self.endure(Trouble::DeadLettersFull, "quota").await,
                 Err(KeepError::Disk(error)) => {
-                    self.endure(Trouble::DeadLettersUnwritable, &error.kind().to_string())
-                        .await;
+                    self.endure(Trouble::DeadLettersUnwritable, &error.kind().to_string()).await;
                 }
             }
         }
         bisection.bury(index);
         let (sink, reason, code) = (self.sink.name(), reason.class, reason.code);
-        tracing::warn!(
-            sink,
-            sequence,
-            reason,
-            code,
-            "record went to the dead letters"
-        );
+        tracing::warn!(sink, sequence, reason, code, "record went to the dead letters");
         if bisection.buried() == self.settings.dead_letters_alert + 1 {
             tracing::error!(
                 sink,
@@ -124,10 +98,7 @@ impl Lane {
             payload: entry.payload.clone(),
             ..DeadLetter::default()
         };
-        letter.set_id(LetterId {
-            spool_id,
-            sequence: entry.sequence,
-        });
+        letter.set_id(LetterId { spool_id, sequence: entry.sequence });
         letter.set_message(reason.message);
         Some(letter)
     }
@@ -141,21 +112,12 @@ impl Lane {
             return;
         }
         let live: Vec<u64> = portion.live_sequences().collect();
-        for id in letters
-            .into_iter()
-            .filter(|id| live.binary_search(&id.sequence).is_ok())
-        {
+        for id in letters.into_iter().filter(|id| live.binary_search(&id.sequence).is_ok()) {
             let letters = Arc::clone(&self.letters);
             if let Err(error) = blocking(move || letters.discard(id)).await {
                 // Harmless: whoever requeues it is told that the sink has the record.
-                let (sink, sequence, code) =
-                    (self.sink.name(), id.sequence, error.kind().to_string());
-                tracing::warn!(
-                    sink,
-                    sequence,
-                    code,
-                    "the dead letter of a stored record stays"
-                );
+                let (sink, sequence, code) = (self.sink.name(), id.sequence, error.kind().to_string());
+                tracing::warn!(sink, sequence, code, "the dead letter of a stored record stays");
             }
         }
     }

@@ -60,12 +60,7 @@ impl DeadLetters {
     /// Opens the directory, creating it where missing, and learns what is in it.
     pub fn open(disk: Arc<dyn Disk>, directory: PathBuf, bytes_max: u64) -> io::Result<Self> {
         disk.create_dir_all(&directory, true)?;
-        let letters = Self {
-            disk,
-            directory,
-            bytes_max,
-            index: Mutex::default(),
-        };
+        let letters = Self { disk, directory, bytes_max, index: Mutex::default() };
         letters.rescan()?;
         Ok(letters)
     }
@@ -93,10 +88,7 @@ impl DeadLetters {
     /// Those whose records lay in this range of a spool.
     pub fn within(&self, spool_id: Uuid, sequences: Range<u64>) -> Vec<LetterId> {
         let id = |sequence| LetterId { spool_id, sequence };
-        self.index()
-            .range(id(sequences.start)..id(sequences.end))
-            .map(|(id, _)| *id)
-            .collect()
+        self.index().range(id(sequences.start)..id(sequences.end)).map(|(id, _)| *id).collect()
     }
 
     /// Reads one.
@@ -113,9 +105,7 @@ impl DeadLetters {
             // Somebody may have removed files by hand.
             self.rescan()?;
             if !self.has_room(id, size) {
-                return Err(KeepError::Full {
-                    bytes_max: self.bytes_max,
-                });
+                return Err(KeepError::Full { bytes_max: self.bytes_max });
             }
         }
         disk::write_durable(self.disk.as_ref(), &self.path(id), &bytes, true)?;
@@ -137,11 +127,7 @@ impl DeadLetters {
 
     fn has_room(&self, id: LetterId, size: u64) -> bool {
         let index = self.index();
-        let others: u64 = index
-            .iter()
-            .filter(|(other, _)| **other != id)
-            .map(|(_, size)| size)
-            .sum();
+        let others: u64 = index.iter().filter(|(other, _)| **other != id).map(|(_, size)| size).sum();
         others.saturating_add(size) <= self.bytes_max
     }
 
@@ -192,14 +178,8 @@ mod tests {
     }
 
     fn letter(sequence: u64) -> DeadLetter {
-        let mut letter = DeadLetter {
-            payload: vec![1; 100].into(),
-            ..DeadLetter::default()
-        };
-        letter.set_id(LetterId {
-            spool_id: SPOOL,
-            sequence,
-        });
+        let mut letter = DeadLetter { payload: vec![1; 100].into(), ..DeadLetter::default() };
+        letter.set_id(LetterId { spool_id: SPOOL, sequence });
         letter
     }
 
@@ -223,25 +203,15 @@ mod tests {
 
     #[test]
     fn a_letter_that_is_not_durable_is_an_error_and_may_be_tried_again() {
-        for operation in [
-            Operation::Create,
-            Operation::Append,
-            Operation::Sync,
-            Operation::Rename,
-            Operation::SyncDir,
-        ] {
+        for operation in
+            [Operation::Create, Operation::Append, Operation::Sync, Operation::Rename, Operation::SyncDir]
+        {
             let disk = SimDisk::new(2);
             let letters = open(&disk, 1 << 20);
             disk.fail(operation, 1, Failure::Io);
-            assert!(
-                matches!(letters.keep(&letter(1)), Err(KeepError::Disk(_))),
-                "{operation:?}"
-            );
+            assert!(matches!(letters.keep(&letter(1)), Err(KeepError::Disk(_))), "{operation:?}");
             letters.keep(&letter(1)).unwrap();
-            assert_eq!(
-                open(&disk.crash(), 1 << 20).show(letter(1).id()).unwrap(),
-                letter(1)
-            );
+            assert_eq!(open(&disk.crash(), 1 << 20).show(letter(1).id()).unwrap(), letter(1));
         }
     }
 
@@ -251,13 +221,8 @@ mod tests {
         let letters = open(&disk, 2 * BLOCK_BYTES);
         letters.keep(&letter(1)).unwrap();
         letters.keep(&letter(2)).unwrap();
-        letters
-            .keep(&letter(2))
-            .expect("replacing a letter takes no more room");
-        assert!(matches!(
-            letters.keep(&letter(3)),
-            Err(KeepError::Full { .. })
-        ));
+        letters.keep(&letter(2)).expect("replacing a letter takes no more room");
+        assert!(matches!(letters.keep(&letter(3)), Err(KeepError::Full { .. })));
 
         disk.remove(&letters.path(letter(1).id())).unwrap();
         letters.keep(&letter(3)).unwrap();
@@ -274,10 +239,7 @@ mod tests {
 
         let letters = open(&disk, 1 << 20);
         assert_eq!(letters.len(), 1);
-        assert!(matches!(
-            letters.show(letter(1).id()),
-            Err(ReadLetterError::Decode(DecodeError::Damaged))
-        ));
+        assert!(matches!(letters.show(letter(1).id()), Err(ReadLetterError::Decode(DecodeError::Damaged))));
         let missing = letters.show(letter(2).id());
         assert!(
             matches!(missing, Err(ReadLetterError::Disk(error)) if error.kind() == io::ErrorKind::NotFound)

@@ -40,29 +40,17 @@ pub(super) struct Entry {
 impl Entry {
     /// Decodes a record. Never fails: what cannot be read is an entry, too, and must be settled like any other.
     pub(super) fn decode(record: Record) -> Self {
-        let Record {
-            sequence,
-            kind,
-            payload,
-        } = record;
+        let Record { sequence, kind, payload } = record;
         let content = if kind == Kind::Event as u8 {
             Event::decode(payload.clone()).map(Content::Event)
         } else if kind == Kind::Refusal as u8 {
             Refusal::decode(payload.clone()).map(Content::Refusal)
         } else {
-            Ok(Content::Unreadable(format!(
-                "records of kind {kind} are unknown to this version"
-            )))
+            Ok(Content::Unreadable(format!("records of kind {kind} are unknown to this version")))
         };
         // The decoder names the message and field that it stumbled over, never their values.
         let content = content.unwrap_or_else(|error| Content::Unreadable(error.to_string()));
-        Self {
-            sequence,
-            kind,
-            payload,
-            content,
-            failures: 0,
-        }
+        Self { sequence, kind, payload, content, failures: 0 }
     }
 
     /// Whether the sink is still to store it.
@@ -85,29 +73,17 @@ mod tests {
     use super::*;
 
     fn decode(kind: u8, payload: Vec<u8>) -> Entry {
-        Entry::decode(Record {
-            sequence: 7,
-            kind,
-            payload: payload.into(),
-        })
+        Entry::decode(Record { sequence: 7, kind, payload: payload.into() })
     }
 
     #[test]
     fn events_and_refusals_are_decoded() {
-        let event = Event {
-            source: "web".into(),
-            received_at: 5,
-            ..Event::default()
-        };
+        let event = Event { source: "web".into(), received_at: 5, ..Event::default() };
         let entry = decode(1, event.encode_to_vec());
         assert!(matches!(&entry.content, Content::Event(found) if *found == event));
         assert_eq!(entry.received_at(), Some(5));
 
-        let refusal = Refusal {
-            rule: "user.missing".into(),
-            received_at: 6,
-            ..Refusal::default()
-        };
+        let refusal = Refusal { rule: "user.missing".into(), received_at: 6, ..Refusal::default() };
         let entry = decode(2, refusal.encode_to_vec());
         assert!(matches!(&entry.content, Content::Refusal(found) if *found == refusal));
         assert!(entry.is_live());

@@ -1,9 +1,9 @@
 //! Reads the next batch from the spool and decodes it, off the async threads.
 
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, bisect::Range, entry::Entry};
+use super::{Settings, bisect::Range, blocking::blocking, entry::Entry};
 use crate::spool::{ReadError, Reader, Spool};
 
 pub(super) struct Intake {
@@ -15,24 +15,14 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new(spool: Spool, settings: Settings) -> Self {
-        Self {
-            spool,
-            settings,
-            reader: None,
-        }
+        Self { spool, settings, reader: None }
     }
 
     /// Reads what is there, and waits for more for at most the settings' `age` while the batch is not full. Nobody
     /// waits for a fuller batch once the lane is to finish.
-    pub(super) async fn read(
-        &mut self,
-        from: u64,
-        finish: &CancellationToken,
-    ) -> Result<Range, ReadError> {
+    pub(super) async fn read(&mut self, from: u64, finish: &CancellationToken) -> Result<Range, ReadError> {
         let deadline = Instant::now() + self.settings.age;
-        let mut range = self
-            .read_available(from, self.settings.events, self.settings.bytes)
-            .await?;
+        let mut range = self.read_available(from, self.settings.events, self.settings.bytes).await?;
         loop {
             let bytes: usize = range.entries.iter().map(|entry| entry.payload.len()).sum();
             let room_events = self.settings.events.saturating_sub(range.entries.len());
@@ -56,16 +46,8 @@ impl Intake {
         }
     }
 
-    async fn read_available(
-        &mut self,
-        from: u64,
-        events: usize,
-        bytes: usize,
-    ) -> Result<Range, ReadError> {
-        let kept = self
-            .reader
-            .take()
-            .filter(|reader| reader.position() == from);
+    async fn read_available(&mut self, from: u64, events: usize, bytes: usize) -> Result<Range, ReadError> {
+        let kept = self.reader.take().filter(|reader| reader.position() == from);
         let mut reader = kept.unwrap_or_else(|| self.spool.reader(from));
         let (reader, range) = blocking(move || {
             let range = reader.read(events, bytes).map(|batch| Range {
@@ -79,17 +61,5 @@ impl Intake {
         // After an error the next attempt opens the files anew.
         self.reader = range.is_ok().then_some(reader);
         range
-    }
-}
-
-/// Runs what blocks on a thread that may block. A panic there is a panic here.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is being taken down and this task with it.
-            Err(_) => std::future::pending().await,
-        },
     }
 }

@@ -60,12 +60,7 @@ impl Lane {
     ) -> Self {
         spool.register_lane(sink.name());
         Self {
-            status: LaneStatus::new(
-                sink.name(),
-                spool.clone(),
-                Arc::clone(&letters),
-                clock.clone(),
-            ),
+            status: LaneStatus::new(sink.name(), spool.clone(), Arc::clone(&letters), clock.clone()),
             metrics: LaneMetrics::new(sink.name()),
             intake: Intake::new(spool.clone(), settings),
             patience: Patience::new(settings.backoff_cap, settings.probe_every),
@@ -96,9 +91,7 @@ impl Lane {
         if drained {
             return LaneEnd::Drained;
         }
-        LaneEnd::Left {
-            behind: self.status.snapshot().lag_events,
-        }
+        LaneEnd::Left { behind: self.status.snapshot().lag_events }
     }
 
     async fn drain(&mut self, finish: &CancellationToken) {
@@ -135,8 +128,7 @@ impl Lane {
                 Ok(range) if range.to > range.from => return Some(range),
                 Ok(_) => self.endure(Trouble::SpoolUnreadable, "nothing_read").await,
                 Err(error) => {
-                    self.endure(Trouble::SpoolUnreadable, &error.to_string())
-                        .await;
+                    self.endure(Trouble::SpoolUnreadable, &error.to_string()).await;
                 }
             }
         }
@@ -166,8 +158,7 @@ impl Lane {
     /// One attempt at a portion.
     async fn write(&mut self, place: &mut Place, portion: Portion<'_>) -> Result<(), SinkError> {
         let pending_since = portion.entries.iter().find_map(Entry::received_at);
-        self.status
-            .update(|progress| progress.pending_since = pending_since);
+        self.status.update(|progress| progress.pending_since = pending_since);
 
         let batch = portion.batch(place.spool_id, place.expected());
         let started = Instant::now();
@@ -178,13 +169,7 @@ impl Lane {
         self.metrics.stored(&batch, written);
         if batch.gaps > 0 {
             let (sink, from, to, gaps) = (self.sink.name(), batch.from, batch.to, batch.gaps);
-            tracing::error!(
-                sink,
-                from,
-                to,
-                gaps,
-                "the spool no longer held some records"
-            );
+            tracing::error!(sink, from, to, gaps, "the spool no longer held some records");
         }
         place.advance(batch.to);
         self.stand_at(batch.to);
@@ -208,30 +193,15 @@ impl Lane {
         self.metrics.failed(trouble);
         let (sink, why, delay) = (self.sink.name(), trouble.as_str(), advice.delay);
         if !advice.news {
-            tracing::debug!(
-                sink,
-                trouble = why,
-                code,
-                delay_ms = delay.as_millis(),
-                "lane waits"
-            );
+            tracing::debug!(sink, trouble = why, code, delay_ms = delay.as_millis(), "lane waits");
         } else if trouble.needs_a_person() {
-            tracing::error!(
-                sink,
-                trouble = why,
-                code,
-                "lane pauses until this is mended"
-            );
+            tracing::error!(sink, trouble = why, code, "lane pauses until this is mended");
         } else {
             tracing::warn!(sink, trouble = why, code, "lane backs off");
         }
         let now = self.clock.now();
         self.status.update(|progress| {
-            progress.last_error = Some(LastError {
-                trouble,
-                code: code.to_owned(),
-                at: now,
-            });
+            progress.last_error = Some(LastError { trouble, code: code.to_owned(), at: now });
             progress.state = progress.state.troubled(trouble, now);
         });
         tokio::time::sleep(delay).await;
@@ -240,12 +210,10 @@ impl Lane {
     /// The sink works, or there is nothing to ask of it.
     fn recovered(&mut self) {
         if let Some(streak) = self.patience.succeed() {
-            let (sink, trouble, failures) =
-                (self.sink.name(), streak.trouble.as_str(), streak.failures);
+            let (sink, trouble, failures) = (self.sink.name(), streak.trouble.as_str(), streak.failures);
             let seconds = streak.since.elapsed().as_secs();
             tracing::info!(sink, trouble, failures, seconds, "lane runs again");
         }
-        self.status
-            .update(|progress| progress.state = LaneState::Running);
+        self.status.update(|progress| progress.state = LaneState::Running);
     }
 }

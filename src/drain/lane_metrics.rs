@@ -45,9 +45,7 @@ impl LaneMetrics {
 
     pub(super) fn stored(&self, batch: &Batch<'_>, written: Written) {
         let _consistent = together();
-        self.batch_events.record(approximately(
-            (batch.events.len() + batch.refusals.len()) as u64,
-        ));
+        self.batch_events.record(approximately((batch.events.len() + batch.refusals.len()) as u64));
         self.written.increment(written.stored);
         self.duplicates.increment(written.duplicates);
         self.conflicts.increment(written.conflicts);

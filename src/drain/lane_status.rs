@@ -59,10 +59,7 @@ impl Trouble {
 
     /// Whether a person has to do something: the lane pauses and probes, rather than to back off.
     pub const fn needs_a_person(self) -> bool {
-        matches!(
-            self,
-            Self::Configuration | Self::CursorMoved | Self::DeadLettersFull
-        )
+        matches!(self, Self::Configuration | Self::CursorMoved | Self::DeadLettersFull)
     }
 }
 
@@ -108,14 +105,8 @@ impl LaneState {
         match (self, trouble.needs_a_person()) {
             (Self::Paused { since, .. }, true) => Self::Paused { trouble, since },
             (Self::BackingOff { since, .. }, false) => Self::BackingOff { trouble, since },
-            (_, true) => Self::Paused {
-                trouble,
-                since: now,
-            },
-            (_, false) => Self::BackingOff {
-                trouble,
-                since: now,
-            },
+            (_, true) => Self::Paused { trouble, since: now },
+            (_, false) => Self::BackingOff { trouble, since: now },
         }
     }
 }
@@ -219,9 +210,7 @@ impl LaneStatus {
         self.0.paused.set(f64::from(u8::from(paused)));
         self.0.lag_events.set(approximately(snapshot.lag_events));
         self.0.lag_seconds.set(seconds(snapshot.lag_micros));
-        self.0
-            .dead_letters
-            .set(approximately(snapshot.dead_letters as u64));
+        self.0.dead_letters.set(approximately(snapshot.dead_letters as u64));
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
@@ -230,12 +219,7 @@ impl LaneStatus {
     }
 
     fn describe(&self, progress: Progress) -> Snapshot {
-        let Progress {
-            state,
-            cursor,
-            pending_since,
-            last_error,
-        } = progress;
+        let Progress { state, cursor, pending_since, last_error } = progress;
         let settled = cursor.unwrap_or_else(|| self.0.spool.oldest());
         let age = pending_since.map_or(0, |since| self.0.clock.now().saturating_sub(since));
         Snapshot {
@@ -255,6 +239,7 @@ pub(super) fn approximately(count: u64) -> f64 {
     count as f64
 }
 
+/// Ages are far below 2^53 microseconds, which are 285 years.
 #[allow(clippy::cast_precision_loss)]
 fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6

@@ -31,10 +31,7 @@ impl LetterId {
     /// Reads an id as [`Self`] displays it; `None` for anything else.
     pub fn parse(name: &str) -> Option<Self> {
         let (sequence, spool_id) = name.split_once('-')?;
-        let id = Self {
-            spool_id: Uuid::try_parse(spool_id).ok()?,
-            sequence: sequence.parse().ok()?,
-        };
+        let id = Self { spool_id: Uuid::try_parse(spool_id).ok()?, sequence: sequence.parse().ok()? };
         (id.to_string() == name).then_some(id)
     }
 }
@@ -115,10 +112,7 @@ impl DeadLetter {
     /// Keeps as much of the sink's words as a letter may hold.
     pub fn set_message(&mut self, message: &str) {
         let end = message.floor_char_boundary(MESSAGE_BYTES);
-        message
-            .get(..end)
-            .unwrap_or_default()
-            .clone_into(&mut self.message);
+        message.get(..end).unwrap_or_default().clone_into(&mut self.message);
     }
 
     /// The file's bytes.
@@ -166,10 +160,7 @@ mod tests {
 
     #[test]
     fn a_letter_survives_its_file() {
-        assert_eq!(
-            DeadLetter::from_bytes(&letter().to_bytes()).unwrap(),
-            letter()
-        );
+        assert_eq!(DeadLetter::from_bytes(&letter().to_bytes()).unwrap(), letter());
     }
 
     /// The format is kept for ever: a letter of version 1 must stay readable.
@@ -193,10 +184,7 @@ mod tests {
             for bit in 0..8 {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 1 << bit;
-                assert!(
-                    DeadLetter::from_bytes(&damaged).is_err(),
-                    "byte {at}, bit {bit}"
-                );
+                assert!(DeadLetter::from_bytes(&damaged).is_err(), "byte {at}, bit {bit}");
             }
             assert!(DeadLetter::from_bytes(&bytes[..at]).is_err(), "cut at {at}");
         }
@@ -205,18 +193,9 @@ mod tests {
     #[test]
     fn names_are_parsed_only_as_they_are_written() {
         let id = letter().id();
-        assert_eq!(
-            id.to_string(),
-            "00000000000000000017-0123456789abcdef0011223344556677"
-        );
+        assert_eq!(id.to_string(), "00000000000000000017-0123456789abcdef0011223344556677");
         assert_eq!(LetterId::parse(&id.to_string()), Some(id));
-        for other in [
-            "",
-            "17",
-            "17-0123456789abcdef0011223344556677",
-            ".tmp",
-            "00000000000000000017-x",
-        ] {
+        for other in ["", "17", "17-0123456789abcdef0011223344556677", ".tmp", "00000000000000000017-x"] {
             assert_eq!(LetterId::parse(other), None, "{other}");
         }
     }

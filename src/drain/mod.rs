@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `lane` | the loop |
 //! | `orientation`, `place` | where the lane stands in its sink |
-//! | `intake`, `entry` | reading and decoding |
+//! | `intake`, `entry`, `blocking` | reading and decoding |
 //! | `bisect` | which portions of a batch are written, and how bad rows are found |
 //! | `burial` | from a bad row to a dead letter |
 //! | `dead_letters`, `letter` | the letters as files |
@@ -26,6 +26,7 @@
 
 mod backoff;
 mod bisect;
+mod blocking;
 mod burial;
 pub mod dead_letters;
 mod entry;

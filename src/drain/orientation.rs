@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    intake::blocking,
+    blocking::blocking,
     lane::Lane,
     lane_status::Trouble,
     place::{Finding, Place},
@@ -26,12 +26,7 @@ impl Lane {
                 None => current.map_or_else(|| self.spool.oldest(), |place| place.next),
             };
             let place = Place::new(spool_id, next, found.is_some(), self.inherited_end);
-            tracing::info!(
-                sink = self.sink.name(),
-                next,
-                recorded = found.is_some(),
-                "lane knows its place"
-            );
+            tracing::info!(sink = self.sink.name(), next, recorded = found.is_some(), "lane knows its place");
             self.stand_at(next);
             return place;
         }
@@ -51,8 +46,7 @@ impl Lane {
         );
         let spool = self.spool.clone();
         if let Err(error) = blocking(move || spool.renew_id()).await {
-            self.endure(Trouble::SpoolUnreadable, &error.to_string())
-                .await;
+            self.endure(Trouble::SpoolUnreadable, &error.to_string()).await;
         }
     }
 
@@ -68,17 +62,11 @@ impl Lane {
     /// Bears an error that is no row's fault. Afterwards `place` is where the sink says it is.
     pub(super) async fn outlast(&mut self, place: &mut Place, to: u64, error: &SinkError) {
         // A sink that does not answer may still commit; one that says what is wrong has rolled back.
-        if matches!(
-            error.class,
-            ErrorClass::Transient | ErrorClass::OutcomeUnknown
-        ) {
+        if matches!(error.class, ErrorClass::Transient | ErrorClass::OutcomeUnknown) {
             place.doubt(to);
         }
         self.endure(error.class.into(), &error.code).await;
-        if matches!(
-            error.class,
-            ErrorClass::OutcomeUnknown | ErrorClass::CursorMoved
-        ) {
+        if matches!(error.class, ErrorClass::OutcomeUnknown | ErrorClass::CursorMoved) {
             self.find_place(place).await;
         }
     }

@@ -33,11 +33,7 @@ pub(super) struct Advice {
 
 impl Patience {
     pub(super) fn new(backoff_cap: Duration, probe_every: Duration) -> Self {
-        Self {
-            backoff_cap,
-            probe_every,
-            streak: None,
-        }
+        Self { backoff_cap, probe_every, streak: None }
     }
 
     /// One more failure. Only a write that succeeds, or having nothing to write, ends a streak; an error of another
@@ -50,11 +46,7 @@ impl Patience {
             }
             _ => (true, 0, Instant::now()),
         };
-        self.streak = Some(Streak {
-            trouble,
-            failures: failures.saturating_add(1),
-            since,
-        });
+        self.streak = Some(Streak { trouble, failures: failures.saturating_add(1), since });
         let delay = if trouble.needs_a_person() {
             probe_delay(failures, self.probe_every)
         } else {
@@ -78,17 +70,9 @@ mod tests {
     #[test]
     fn a_streak_is_told_once_and_waits_longer_each_time() {
         let mut patience = Patience::new(CAP, CAP);
-        let advice: Vec<Advice> = (0..3)
-            .map(|_| patience.fail(Trouble::Configuration, 1.0))
-            .collect();
-        assert_eq!(
-            advice.iter().map(|a| a.news).collect::<Vec<_>>(),
-            [true, false, false]
-        );
-        assert_eq!(
-            advice.iter().map(|a| a.delay.as_secs()).collect::<Vec<_>>(),
-            [1, 2, 4]
-        );
+        let advice: Vec<Advice> = (0..3).map(|_| patience.fail(Trouble::Configuration, 1.0)).collect();
+        assert_eq!(advice.iter().map(|a| a.news).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(advice.iter().map(|a| a.delay.as_secs()).collect::<Vec<_>>(), [1, 2, 4]);
         assert_eq!(patience.succeed().map(|streak| streak.failures), Some(3));
         assert!(patience.succeed().is_none());
     }
@@ -98,13 +82,7 @@ mod tests {
         let mut patience = Patience::new(CAP, CAP);
         patience.fail(Trouble::Transient, 1.0);
         let second = patience.fail(Trouble::OutcomeUnknown, 1.0);
-        assert_eq!(
-            second,
-            Advice {
-                delay: Duration::from_millis(200),
-                news: false
-            }
-        );
+        assert_eq!(second, Advice { delay: Duration::from_millis(200), news: false });
     }
 
     #[test]
@@ -113,10 +91,7 @@ mod tests {
         patience.fail(Trouble::Transient, 1.0);
         assert_eq!(
             patience.fail(Trouble::Configuration, 1.0),
-            Advice {
-                delay: Duration::from_secs(1),
-                news: true
-            }
+            Advice { delay: Duration::from_secs(1), news: true }
         );
         assert!(patience.fail(Trouble::DeadLettersFull, 1.0).news);
     }

@@ -40,13 +40,7 @@ pub(super) enum Finding {
 impl Place {
     /// A place that the sink confirmed (`recorded`) or that it has no cursor for yet.
     pub(super) fn new(spool_id: Uuid, next: u64, recorded: bool, inherited_end: u64) -> Self {
-        Self {
-            spool_id,
-            next,
-            recorded,
-            unanswered: BTreeSet::new(),
-            inherited_end,
-        }
+        Self { spool_id, next, recorded, unanswered: BTreeSet::new(), inherited_end }
     }
 
     /// Where the sink's cursor must stand for the next write.
@@ -93,10 +87,7 @@ mod tests {
     #[test]
     fn an_unmoved_cursor_is_ours() {
         assert_eq!(at(10).judge(Some(10)), Finding::Ours(10));
-        assert_eq!(
-            Place::new(Uuid::nil(), 3, false, 0).judge(None),
-            Finding::Ours(3)
-        );
+        assert_eq!(Place::new(Uuid::nil(), 3, false, 0).judge(None), Finding::Ours(3));
     }
 
     #[test]

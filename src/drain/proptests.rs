@@ -13,43 +13,25 @@ use crate::sinks::{ErrorClass, memory::Scripted};
 
 /// Runs on one thread, in virtual time.
 fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(test)
 }
 
 fn poisoned(rows: u64, bad: &BTreeSet<u64>) -> World {
     let world = World::new();
     let bad = bad.clone();
-    world
-        .sink
-        .poison_when(move |id| bad.contains(&id.as_u64_pair().1));
+    world.sink.poison_when(move |id| bad.contains(&id.as_u64_pair().1));
     run(world.append_events(rows));
     world
 }
 
-fn check(
-    world: &World,
-    dead: Vec<u64>,
-    rows: u64,
-    bad: &BTreeSet<u64>,
-) -> Result<(), TestCaseError> {
+fn check(world: &World, dead: Vec<u64>, rows: u64, bad: &BTreeSet<u64>) -> Result<(), TestCaseError> {
     prop_assert_eq!(dead.into_iter().collect::<BTreeSet<u64>>(), bad.clone());
-    prop_assert_eq!(
-        world.stored(),
-        (0..rows)
-            .filter(|row| !bad.contains(row))
-            .collect::<BTreeSet<u64>>()
-    );
+    prop_assert_eq!(world.stored(), (0..rows).filter(|row| !bad.contains(row)).collect::<BTreeSet<u64>>());
     let row = world.row();
     prop_assert_eq!((row.next_sequence, row.dead), (rows, bad.len() as u64));
-    prop_assert_eq!(
-        (row.written.stored, row.written.duplicates),
-        (rows - bad.len() as u64, 0)
-    );
+    prop_assert_eq!((row.written.stored, row.written.duplicates), (rows - bad.len() as u64, 0));
     Ok(())
 }
 

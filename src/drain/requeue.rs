@@ -10,9 +10,9 @@ use std::{io, sync::Arc};
 use uuid::Uuid;
 
 use super::{
+    blocking::blocking,
     dead_letters::{DeadLetters, ReadLetterError},
     entry::{Content, Entry},
-    intake::blocking,
     letter::LetterId,
 };
 use crate::{
@@ -37,7 +37,8 @@ pub enum RequeueError {
     Remove(#[source] io::Error),
 }
 
-/// Writes the letter's record to the sink and removes the letter.
+/// Writes the letter's record to the sink and removes the letter. Of two at once, one may be told
+/// [`crate::sinks::ErrorClass::CursorMoved`]; it is to be called again.
 pub async fn requeue(
     letters: &Arc<DeadLetters>,
     sink: &dyn Sink,
@@ -47,11 +48,7 @@ pub async fn requeue(
     let letter = blocking(move || store.show(id)).await?;
     // A kind beyond a byte can only come from a newer version; it is as unknown as 255.
     let kind = u8::try_from(letter.kind).unwrap_or(u8::MAX);
-    let entry = Entry::decode(Record {
-        sequence: letter.sequence,
-        kind,
-        payload: letter.payload,
-    });
+    let entry = Entry::decode(Record { sequence: letter.sequence, kind, payload: letter.payload });
 
     let spool_id = Uuid::from_u128(!id.spool_id.as_u128());
     let expected = sink.cursor(spool_id).await?;
@@ -62,26 +59,11 @@ pub async fn requeue(
         Content::Unreadable(reason) => return Err(RequeueError::Unreadable(reason.clone())),
         Content::Dead => return Err(RequeueError::Unreadable("dead".to_owned())),
     };
-    let batch = Batch {
-        spool_id,
-        expected,
-        from,
-        to: from + 1,
-        events,
-        refusals,
-        dead: 0,
-        gaps: 0,
-    };
+    let batch = Batch { spool_id, expected, from, to: from + 1, events, refusals, dead: 0, gaps: 0 };
     let written = sink.write(&batch).await?;
 
     let store = Arc::clone(letters);
-    blocking(move || store.discard(id))
-        .await
-        .map_err(RequeueError::Remove)?;
-    tracing::info!(
-        sink = sink.name(),
-        sequence = id.sequence,
-        "dead letter requeued"
-    );
+    blocking(move || store.discard(id)).await.map_err(RequeueError::Remove)?;
+    tracing::info!(sink = sink.name(), sequence = id.sequence, "dead letter requeued");
     Ok(written)
 }

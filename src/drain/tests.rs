@@ -30,7 +30,7 @@ use super::{
     Settings,
     dead_letters::DeadLetters,
     lane::{Lane, LaneEnd},
-    lane_status::{LaneState, LaneStatus, Trouble},
+    lane_status::{LaneState, LaneStatus, LastError, Trouble},
     letter::LetterId,
     requeue::{RequeueError, requeue},
 };
@@ -79,12 +79,7 @@ impl World {
         };
         let (spool, _) = Spool::open(Arc::new(SimDisk::new(1)), settings).unwrap();
         let sink = Arc::new(MemorySink::new("memory"));
-        Self {
-            spool,
-            disk: SimDisk::new(2),
-            sink,
-            settings: Settings::default(),
-        }
+        Self { spool, disk: SimDisk::new(2), sink, settings: Settings::default() }
     }
 
     /// Appends events, each named by its place in the spool.
@@ -119,26 +114,13 @@ impl World {
     pub(super) fn start_with(&self, sink: Arc<dyn Sink>) -> Running {
         let directory = format!("/data/dead/{}", sink.name()).into();
         let quota = self.settings.dead_letters_bytes;
-        let letters =
-            Arc::new(DeadLetters::open(Arc::new(self.disk.clone()), directory, quota).unwrap());
+        let letters = Arc::new(DeadLetters::open(Arc::new(self.disk.clone()), directory, quota).unwrap());
         let clock = Clock::manual(NOW);
-        let lane = Lane::new(
-            self.spool.clone(),
-            sink,
-            Arc::clone(&letters),
-            self.settings,
-            clock,
-        );
+        let lane = Lane::new(self.spool.clone(), sink, Arc::clone(&letters), self.settings, clock);
         let (finish, now) = (CancellationToken::new(), CancellationToken::new());
         let status = lane.status();
         let task = tokio::spawn(lane.run(finish.clone(), now.clone()));
-        Running {
-            status,
-            letters,
-            finish,
-            now,
-            task,
-        }
+        Running { status, letters, finish, now, task }
     }
 
     /// Starts a lane and lets it drain.
@@ -149,20 +131,12 @@ impl World {
     }
 
     pub(super) fn stored(&self) -> BTreeSet<u64> {
-        self.sink
-            .events()
-            .iter()
-            .map(|event| event.event_id_low)
-            .collect()
+        self.sink.events().iter().map(|event| event.event_id_low).collect()
     }
 
     pub(super) fn row(&self) -> Cursor {
         let row = self.sink.cursor_row(self.spool.id()).unwrap();
-        assert_eq!(
-            row.accounted(),
-            row.next_sequence - row.first_sequence,
-            "{row:?}"
-        );
+        assert_eq!(row.accounted(), row.next_sequence - row.first_sequence, "{row:?}");
         row
     }
 
@@ -186,38 +160,27 @@ impl Running {
 
     async fn until_paused(&self, why: Trouble) {
         self.status
-            .wait_for(
-                |lane| matches!(lane.state, LaneState::Paused { trouble, .. } if trouble == why),
-            )
+            .wait_for(|lane| matches!(lane.state, LaneState::Paused { trouble, .. } if trouble == why))
             .await;
     }
 
     async fn until_backing_off(&self, why: Trouble) {
-        self.status.wait_for(|lane| matches!(lane.state, LaneState::BackingOff { trouble, .. } if trouble == why)).await;
-    }
-
-    async fn until_cursor(&self, cursor: u64) {
         self.status
-            .wait_for(|lane| lane.cursor == Some(cursor) && lane.state == LaneState::Running)
+            .wait_for(|lane| matches!(lane.state, LaneState::BackingOff { trouble, .. } if trouble == why))
             .await;
     }
 
+    async fn until_cursor(&self, cursor: u64) {
+        self.status.wait_for(|lane| lane.cursor == Some(cursor) && lane.state == LaneState::Running).await;
+    }
+
     fn dead(&self) -> BTreeSet<u64> {
-        self.letters
-            .list()
-            .into_iter()
-            .map(|id| id.sequence)
-            .collect()
+        self.letters.list().into_iter().map(|id| id.sequence).collect()
     }
 }
 
 pub(super) fn event(sequence: u64) -> Event {
-    Event {
-        event_id_low: sequence,
-        source: "web".into(),
-        received_at: NOW - 1_000_000,
-        ..Event::default()
-    }
+    Event { event_id_low: sequence, source: "web".into(), received_at: NOW - 1_000_000, ..Event::default() }
 }
 
 fn poison(sink: &MemorySink, bad: impl IntoIterator<Item = u64>) {
@@ -226,11 +189,7 @@ fn poison(sink: &MemorySink, bad: impl IntoIterator<Item = u64>) {
 }
 
 fn cursor_at(next_sequence: u64) -> Cursor {
-    Cursor {
-        next_sequence,
-        gaps: next_sequence,
-        ..Cursor::default()
-    }
+    Cursor { next_sequence, gaps: next_sequence, ..Cursor::default() }
 }
 
 /// A sink during whose `nth` statement the process dies: before it takes effect, or after.
@@ -244,12 +203,7 @@ pub(super) struct DyingSink {
 
 impl DyingSink {
     pub(super) fn new(sink: Arc<MemorySink>, nth: usize, after: bool) -> Self {
-        Self {
-            sink,
-            left: nth.into(),
-            after,
-            dead: Notify::new(),
-        }
+        Self { sink, left: nth.into(), after, dead: Notify::new() }
     }
 
     async fn statement<T>(&self, statement: impl Future<Output = T>) -> T {

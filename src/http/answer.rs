@@ -14,7 +14,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::body::BodyError;
+use super::{body::BodyError, decode::Undecoded};
 use crate::{
     codec,
     ingest::answer::{Answer, BatchVerdict, ElementOutcome, ElementVerdict, Trouble, Turned, Verdict},
@@ -74,7 +74,14 @@ struct ToldElement<'a> {
 
 impl<'a> Told<'a> {
     fn no(message: &'a str) -> Self {
-        Self { committed: false, message: Some(message), rule: None, pointer: None, duplicate: false, receipt: None }
+        Self {
+            committed: false,
+            message: Some(message),
+            rule: None,
+            pointer: None,
+            duplicate: false,
+            receipt: None,
+        }
     }
 
     fn breach(breach: &'a Breach, receipt: String) -> Self {
@@ -94,7 +101,13 @@ pub fn taken(answer: &Answer) -> Response<Body> {
         // The proof is what allows to say it.
         Verdict::Committed { proof: _, duplicate } => json(
             StatusCode::OK,
-            &Told { committed: true, message: None, duplicate: *duplicate, receipt: Some(receipt), ..Told::no("") },
+            &Told {
+                committed: true,
+                message: None,
+                duplicate: *duplicate,
+                receipt: Some(receipt),
+                ..Told::no("")
+            },
         ),
         Verdict::Ignored(breach) => json(StatusCode::OK, &Told::breach(breach, receipt)),
         Verdict::Refused { proof: _, breach } => {
@@ -112,7 +125,11 @@ pub fn taken(answer: &Answer) -> Response<Body> {
 
 /// 400 only when every element is refused: a sender throws away what got a 400, good elements with it.
 fn batch_status(batch: &BatchVerdict) -> StatusCode {
-    if batch.refused > 0 && batch.committed + batch.ignored == 0 { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+    if batch.refused > 0 && batch.committed + batch.ignored == 0 {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    }
 }
 
 fn told_batch(batch: &BatchVerdict, receipt: String) -> ToldBatch<'_> {
@@ -161,6 +178,14 @@ pub fn unread(error: BodyError) -> Response<Body> {
         BodyError::TooSlow => json(StatusCode::REQUEST_TIMEOUT, &Told::no("The body did not arrive in time")),
         BodyError::Disconnected => json(StatusCode::BAD_REQUEST, &Told::no("The body ended early")),
         BodyError::Memory => unavailable(Trouble::Busy),
+    }
+}
+
+/// A body that was read and not decoded.
+pub fn undecoded(undecoded: Undecoded) -> Response<Body> {
+    match undecoded {
+        Undecoded::TooLarge => too_large("limits.decoded"),
+        Undecoded::Memory => unavailable(Trouble::Busy),
     }
 }
 

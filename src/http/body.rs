@@ -42,7 +42,8 @@ impl Default for BodyLimits {
 impl BodyLimits {
     /// How long after its beginning the next byte of a body must come at the latest, `received` bytes having come.
     fn patience(&self, received: usize) -> Duration {
-        let earned = (received as u64).checked_mul(1000).and_then(|thousands| thousands.checked_div(self.min_rate));
+        let earned =
+            (received as u64).checked_mul(1000).and_then(|thousands| thousands.checked_div(self.min_rate));
         let earned = earned.map_or(Duration::MAX, Duration::from_millis);
         earned.max(self.grace).min(self.deadline)
     }
@@ -115,6 +116,17 @@ impl Reservation {
         self.permit.num_permits()
     }
 
+    /// The budget it is part of: nothing larger can ever be reserved.
+    pub fn budget_bytes(&self) -> usize {
+        self.budget.bytes()
+    }
+
+    /// Gives back what it holds beyond `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let surplus = self.bytes().saturating_sub(bytes);
+        drop(self.permit.split(surplus));
+    }
+
     /// Makes it hold at least `bytes`, on the terms of [`MemoryBudget::reserve`].
     pub async fn grow_to(&mut self, bytes: usize) -> Result<(), BodyError> {
         if let Some(more) = bytes.checked_sub(self.bytes()).filter(|&more| more > 0) {
@@ -148,9 +160,13 @@ pub async fn read(
     while !body.is_end_stream() {
         let received = first.len() + joined.len();
         let frame = timeout_at(start + limits.patience(received), body.frame()).await;
-        let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else { break };
+        let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else {
+            break;
+        };
         // Trailers carry nothing that is asked for.
-        let Ok(data) = frame.map_err(|_| BodyError::Disconnected)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyError::Disconnected)?.into_data() else {
+            continue;
+        };
         let total = received + data.len();
         if total > limit {
             return Err(BodyError::TooLarge { limit });
@@ -233,7 +249,10 @@ mod tests {
         type Data = Bytes;
         type Error = io::Error;
 
-        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
             loop {
                 if let Some(pause) = &mut self.pause {
                     std::task::ready!(pause.as_mut().poll(cx));
@@ -242,8 +261,12 @@ mod tests {
                 match self.steps.pop_front() {
                     None => return Poll::Ready(None),
                     Some(Step::Data(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                    Some(Step::Break) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
-                    Some(Step::Pause(pause)) => self.pause = Some(Box::pin(tokio::time::sleep(pause))),
+                    Some(Step::Break) => {
+                        return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+                    }
+                    Some(Step::Pause(pause)) => {
+                        self.pause = Some(Box::pin(tokio::time::sleep(pause)));
+                    }
                 }
             }
         }
@@ -282,8 +305,14 @@ mod tests {
     #[tokio::test]
     async fn the_limit_is_exact() {
         let too_large = BodyError::TooLarge { limit: 1000 };
-        assert_eq!(bytes_of(Script::default().data(vec![0; 600]).data(vec![0; 400])).await.unwrap().len(), 1000);
-        assert_eq!(bytes_of(Script::default().data(vec![0; 600]).data(vec![0; 401])).await.unwrap_err(), too_large);
+        assert_eq!(
+            bytes_of(Script::default().data(vec![0; 600]).data(vec![0; 400])).await.unwrap().len(),
+            1000
+        );
+        assert_eq!(
+            bytes_of(Script::default().data(vec![0; 600]).data(vec![0; 401])).await.unwrap_err(),
+            too_large
+        );
         assert_eq!(bytes_of(Script::default().data(vec![0; 1001])).await.unwrap_err(), too_large);
     }
 
@@ -297,7 +326,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_broken_body_is_told() {
-        assert_eq!(bytes_of(Script::default().data("one").broken()).await.unwrap_err(), BodyError::Disconnected);
+        assert_eq!(
+            bytes_of(Script::default().data("one").broken()).await.unwrap_err(),
+            BodyError::Disconnected
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,21 +10,22 @@ use axum::{
     extract::State,
     http::{
         HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-        header::{CONTENT_ENCODING, CONTENT_TYPE, HOST},
+        header::{CONTENT_TYPE, HOST},
         request::Parts,
     },
 };
-use bytes::Bytes;
 
 use super::{
     answer::{self, Rejection},
     body::{self, BodyLimits, MemoryBudget, Reservation},
+    decode::decode,
     server::Peer,
 };
 use crate::{
     clock::Clock,
     ingest::{
         accept::Ingest,
+        body::DeliveryBody,
         registry::{Door, Registry},
     },
     sources::delivery::{AuthenticDelivery, RawDelivery},
@@ -62,7 +63,7 @@ pub async fn collect(State(collect): State<Arc<Collect>>, request: Request<Body>
         return answer::rejected(Rejection::NotFound);
     };
     let mut response = match collect.authenticate(door, &head) {
-        Ok(delivery) => collect.take(door, delivery, &doors.config_version, body).await,
+        Ok(delivery) => collect.take(door, delivery, &doors.config_version, &head, body).await,
         Err(rejection) => answer::rejected(rejection),
     };
     door.answered(response.status().as_u16(), started);
@@ -86,14 +87,14 @@ impl Collect {
             }
         }
         let header = |name| head.headers.get(name).map(|value: &HeaderValue| value.as_bytes().to_vec());
-        let content_encoding = joined(head, &CONTENT_ENCODING);
         let raw = RawDelivery {
             source: Arc::clone(&door.source),
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
             host: host_without_port(head),
-            content_type: header(CONTENT_TYPE).map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default(),
-            content_encoding,
+            content_type: header(CONTENT_TYPE)
+                .map(|value| String::from_utf8_lossy(&value).into_owned())
+                .unwrap_or_default(),
             signature: header(SIGNATURE.clone()),
             received_at: self.clock.now(),
         };
@@ -107,17 +108,21 @@ impl Collect {
         door: &Arc<Door>,
         delivery: AuthenticDelivery,
         config_version: &str,
+        head: &Parts,
         body: Body,
     ) -> Response<Body> {
         if let Err(trouble) = self.ingest.admit(door) {
             return answer::unavailable(trouble);
         }
         let limits = BodyLimits { bytes: door.source.limits.body_bytes, ..self.body };
-        let (bytes, memory) = match body::read(body, &limits, &self.budget).await {
+        let (wire, mut memory) = match body::read(body, &limits, &self.budget).await {
             Ok(read) => read,
             Err(error) => return answer::unread(error),
         };
-        self.accept(door, delivery, config_version, bytes, memory).await
+        match decode(head, wire, door.source.limits.decoded_bytes, &mut memory).await {
+            Ok(body) => self.accept(door, delivery, config_version, body, memory).await,
+            Err(undecoded) => answer::undecoded(undecoded),
+        }
     }
 
     async fn accept(
@@ -125,11 +130,11 @@ impl Collect {
         door: &Arc<Door>,
         delivery: AuthenticDelivery,
         config_version: &str,
-        bytes: Bytes,
+        body: DeliveryBody,
         memory: Reservation,
     ) -> Response<Body> {
         let accepting =
-            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, config_version.to_owned(), bytes);
+            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, config_version.to_owned(), body);
         let task = tokio::spawn(async move {
             let accepted = accepting.await;
             drop(memory);
@@ -144,12 +149,6 @@ impl Collect {
             }
         }
     }
-}
-
-/// Several lines of one header are one list.
-fn joined(head: &Parts, name: &HeaderName) -> Option<Vec<u8>> {
-    let values: Vec<&[u8]> = head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-    (!values.is_empty()).then(|| values.join(&b","[..]))
 }
 
 fn host_without_port(head: &Parts) -> String {

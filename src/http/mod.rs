@@ -1,11 +1,12 @@
 //! Speaks HTTP, and nothing else: what is decided below is put into words here.
 //!
-//! `router` is the table of contents; `server` accepts connections and bounds them, `body` reads bodies within limits,
+//! `router` is the table of contents; `server` accepts connections and bounds them, `body` reads bodies within limits, `decode` undoes their encoding,
 //! `collect` takes deliveries, `answer` is the only file that knows statuses, `operations` serves probes and metrics.
 
 pub mod answer;
 pub mod body;
 pub mod collect;
+pub mod decode;
 pub mod operations;
 pub mod router;
 pub mod server;

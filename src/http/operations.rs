@@ -38,7 +38,11 @@ pub async fn ready(State(operations): State<Arc<Operations>>, request: Request<B
     let ready = checks.iter().all(|check| check.ok || !check.decisive);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut body = String::new();
-    if request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="))) {
+    if request
+        .uri()
+        .query()
+        .is_some_and(|query| query.split('&').any(|part| part == "verbose" || part.starts_with("verbose=")))
+    {
         for check in checks {
             let mark = if check.ok { "+" } else { "-" };
             let _ = writeln!(body, "[{mark}] {} {}", check.name, check.detail);

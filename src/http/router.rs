@@ -39,10 +39,8 @@ pub enum Listener {
 
 /// What senders reach. Sources are found by their exact path, so that a reload can add and remove them.
 pub fn collect_router(state: Arc<Collect>, operations: Arc<Operations>) -> Router {
-    let sources = Router::new()
-        .route("/v1/segment/{source}", any(collect))
-        .fallback(collect)
-        .with_state(state);
+    let sources =
+        Router::new().route("/v1/segment/{source}", any(collect)).fallback(collect).with_state(state);
     probes(operations).merge(sources).layer(CatchPanicLayer::custom(panicked))
 }
 

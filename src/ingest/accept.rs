@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-
 use super::{
     answer::{Answer, BatchVerdict, ElementOutcome, Trouble, Turned, Verdict},
+    body::DeliveryBody,
     delivery_id::{DeliveryId, DeliveryIds},
     prepare::{Preparation, Prepared},
     refusal_share::RefusalShare,
@@ -37,7 +36,11 @@ impl Ingest {
     ///
     /// # Errors
     /// When the operating system has no randomness to give.
-    pub fn new(spool: Spool, users: Arc<UsersDirectory>, refusals: RefusalShare) -> Result<Self, getrandom::Error> {
+    pub fn new(
+        spool: Spool,
+        users: Arc<UsersDirectory>,
+        refusals: RefusalShare,
+    ) -> Result<Self, getrandom::Error> {
         Ok(Self { spool, users, ids: DeliveryIds::new()?, refusals })
     }
 
@@ -69,20 +72,18 @@ impl Ingest {
         door: Arc<Door>,
         delivery: AuthenticDelivery,
         config_version: String,
-        wire: Bytes,
+        body: DeliveryBody,
     ) -> Result<Answer, Turned> {
         let id = self.ids.next(delivery.head().received_at);
-        let is_large = wire.len() > INLINE_BYTES_MAX
-            || delivery.head().content_encoding.is_some() && wire.len() > INLINE_BYTES_MAX / 16;
-        let prepared = if is_large {
+        let prepared = if body.work_bytes() > INLINE_BYTES_MAX {
             let (ingest, door) = (Arc::clone(&self), Arc::clone(&door));
-            let prepare = move || ingest.prepare(&door, &delivery, &config_version, id, &wire);
+            let prepare = move || ingest.prepare(&door, &delivery, &config_version, id, &body);
             match tokio::task::spawn_blocking(prepare).await {
                 Ok(prepared) => prepared,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         } else {
-            self.prepare(&door, &delivery, &config_version, id, &wire)
+            self.prepare(&door, &delivery, &config_version, id, &body)
         }?;
         self.append(&door, id, prepared).await
     }
@@ -93,7 +94,7 @@ impl Ingest {
         delivery: &AuthenticDelivery,
         config_version: &str,
         id: DeliveryId,
-        wire: &Bytes,
+        body: &DeliveryBody,
     ) -> Result<Prepared, Turned> {
         let users = Directory(&self.users);
         let preparation = Preparation {
@@ -104,7 +105,7 @@ impl Ingest {
             config_version,
             refusal_room: self.refusals.room(self.spool.oldest()),
         };
-        preparation.run(wire, |events| {
+        preparation.run(body, |events| {
             let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
             door.state.rate.take(events, per_second, Instant::now()).map_err(|retry_after| {
                 door.state.tally.count(Outcomes { shed: events as u64, ..Outcomes::default() });
@@ -124,12 +125,12 @@ impl Ingest {
                     let Outcomes { committed, duplicate, ignored, refused, shed } = prepared.outcomes;
                     let shed = committed + duplicate + ignored + refused + shed;
                     door.state.tally.count(Outcomes { shed, ..Outcomes::default() });
-                    return Err(Turned::Unavailable(trouble(&error)));
+                    return Err(Turned::Unavailable(trouble(error)));
                 }
             }
         };
         self.count(door, &prepared, proof.as_ref());
-        Ok(Answer { receipt: id, verdict: verdict(prepared, proof) })
+        Ok(Answer { receipt: id, verdict: verdict(prepared, proof)? })
     }
 
     fn count(&self, door: &Door, prepared: &Prepared, proof: Option<&Receipt>) {
@@ -148,36 +149,30 @@ impl Ingest {
     }
 }
 
-fn verdict(mut prepared: Prepared, proof: Option<Receipt>) -> Verdict {
+/// What a delivery is answered. Without a proof nothing can be called committed or refused: if there ever were none, the
+/// sender is told to come again.
+fn verdict(mut prepared: Prepared, proof: Option<Receipt>) -> Result<Verdict, Turned> {
     if prepared.is_batch {
         let Outcomes { committed, duplicate, ignored, refused, .. } = prepared.outcomes;
-        return Verdict::Batch(BatchVerdict {
+        return Ok(Verdict::Batch(BatchVerdict {
             proof,
             committed: committed + duplicate,
             ignored,
             refused,
             duplicates: duplicate,
             results: prepared.verdicts,
-        });
+        }));
     }
-    match (prepared.verdicts.pop().map(|verdict| verdict.outcome), proof) {
+    Ok(match (prepared.verdicts.pop().map(|verdict| verdict.outcome), proof) {
+        (Some(ElementOutcome::Ignored(breach)), _) => Verdict::Ignored(breach),
         (None, Some(proof)) => Verdict::Committed { proof, duplicate: false },
         (Some(ElementOutcome::Duplicate), Some(proof)) => Verdict::Committed { proof, duplicate: true },
         (Some(ElementOutcome::Refused(breach)), Some(proof)) => Verdict::Refused { proof, breach },
-        (Some(ElementOutcome::Ignored(breach) | ElementOutcome::Refused(breach)), _) => Verdict::Ignored(breach),
-        // A single element is an event, ignored or refused, and what is no event is listed: not reached, and harmless.
-        (_, proof) => Verdict::Batch(BatchVerdict {
-            proof,
-            committed: 0,
-            ignored: 0,
-            refused: 0,
-            duplicates: 0,
-            results: Vec::new(),
-        }),
-    }
+        (_, None) => return Err(Turned::Unavailable(Trouble::SpoolPoisoned)),
+    })
 }
 
-fn trouble(error: &AppendError) -> Trouble {
+fn trouble(error: AppendError) -> Trouble {
     match error {
         AppendError::Full => Trouble::SpoolFull,
         AppendError::NoSpace => Trouble::DiskFull,

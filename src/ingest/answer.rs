@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::delivery_id::DeliveryId;
-use crate::{
-    sources::rule::Breach,
-    spool::Receipt,
-};
+use crate::{sources::rule::Breach, spool::Receipt};
 
 /// A delivery that was taken, as far as it was worth taking.
 #[derive(Debug)]
@@ -133,4 +130,3 @@ impl Trouble {
         })
     }
 }
-

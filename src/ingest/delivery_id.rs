@@ -59,13 +59,17 @@ impl DeliveryIds {
     pub fn next(&self, at: UnixMicros) -> DeliveryId {
         let counter = self.counter.fetch_add(1, Ordering::Relaxed) & ((1 << COUNTER_BITS) - 1);
         // 74 bits: 12 stand before the variant, 62 behind it.
-        let unique = (u128::from(self.process) << (COUNTER_BITS + INDEX_BITS)) | (u128::from(counter) << INDEX_BITS);
+        let unique =
+            (u128::from(self.process) << (COUNTER_BITS + INDEX_BITS)) | (u128::from(counter) << INDEX_BITS);
         debug_assert_eq!(PROCESS_BITS + COUNTER_BITS + INDEX_BITS, 74);
         let mut random = [0; 10];
         let high = u16::try_from(unique >> 62).unwrap_or_default();
         let low = u64::try_from(unique & ((1 << 62) - 1)).unwrap_or_default();
         let [first, second] = high.to_be_bytes();
-        random.iter_mut().zip([first, second].into_iter().chain(low.to_be_bytes())).for_each(|(to, from)| *to = from);
+        random
+            .iter_mut()
+            .zip([first, second].into_iter().chain(low.to_be_bytes()))
+            .for_each(|(to, from)| *to = from);
         let millis = u64::try_from(at / 1000).unwrap_or_default();
         DeliveryId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }

@@ -1,4 +1,4 @@
-//! From the bytes of an authentic delivery to what is appended: decode, verify, split, judge, encode. Pure.
+//! From the bytes of an authentic delivery to what is appended: split, verify, judge, encode. Pure.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 
 use super::{
     answer::{ElementOutcome, ElementVerdict, Turned},
+    body::{Content, DeliveryBody},
     delivery_id::DeliveryId,
     recent::RecentKeys,
     tally::Outcomes,
 };
 use crate::{
-    codec::{self, DecodeError, Encoding},
+    codec::Encoding,
     event::record::Refusal,
     sources::{
         Kind,
@@ -60,40 +61,46 @@ impl Preparation<'_> {
     /// Prepares a whole delivery. `admit` is asked once the number of events is known.
     pub(super) fn run(
         &self,
-        wire: &Bytes,
+        body: &DeliveryBody,
         admit: impl FnOnce(usize) -> Result<(), Turned>,
     ) -> Result<Prepared, Turned> {
-        let (head, source) = (self.delivery.head(), self.delivery.source());
-        let Ok(encoding) = Encoding::from_header(head.content_encoding.as_deref()) else {
-            return Ok(self.refuse_whole(wire, None, rule::ENCODING_UNSUPPORTED.at("")));
-        };
-        let limits = codec::Limits { decoded_bytes: source.limits.decoded_bytes };
-        let body = match codec::decode(encoding, wire.clone(), limits) {
-            Ok(body) => body,
-            Err(DecodeError::TooLarge { .. }) => return Err(Turned::TooLarge("limits.decoded")),
-            Err(_) => return Ok(self.refuse_whole(wire, Some(encoding), rule::ENCODING_CORRUPT.at(""))),
-        };
-        let elements = split(&body, source.limits.batch_events);
-        if let Some(secret) = &source.signing_secret {
-            let signed = match &elements {
-                Ok(Elements::Batch(elements)) => elements.first().map_or(body.as_ref(), |first| first.as_bytes()),
-                _ => body.as_ref(),
-            };
-            if !signature::is_valid(secret, signed, head.signature.as_deref()) {
-                return Err(Turned::Unsigned);
+        let (encoding, bytes) = match &body.content {
+            Content::Decoded(encoding, bytes) => (*encoding, bytes),
+            Content::Unsupported => {
+                return Ok(self.refuse_whole(body, "unknown", rule::ENCODING_UNSUPPORTED.at("")));
             }
-        }
+            Content::Corrupt(encoding) => {
+                return Ok(self.refuse_whole(body, encoding.name(), rule::ENCODING_CORRUPT.at("")));
+            }
+        };
+        let elements = split(bytes, self.delivery.source().limits.batch_events);
+        self.verify_signature(bytes, &elements)?;
         match elements {
             Ok(elements) => {
                 admit(elements.as_slice().len())?;
-                Ok(self.judge(&elements, &body))
+                Ok(self.judge(&elements, bytes))
             }
             Err(SplitError::TooMany) => Err(Turned::TooLarge("limits.batch")),
             Err(SplitError::Refused(breach)) => {
                 admit(1)?;
-                Ok(self.refuse_whole(wire, Some(encoding), breach))
+                Ok(self.refuse_whole(body, encoding.name(), breach))
             }
         }
+    }
+
+    /// The second factor, where the source has one.
+    fn verify_signature(
+        &self,
+        body: &Bytes,
+        elements: &Result<Elements<'_>, SplitError>,
+    ) -> Result<(), Turned> {
+        let Some(secret) = &self.delivery.source().signing_secret else { return Ok(()) };
+        let signed = match elements {
+            Ok(Elements::Batch(elements)) => elements.first().map_or(body.as_ref(), |first| first.as_bytes()),
+            _ => body.as_ref(),
+        };
+        let offered = self.delivery.head().signature.as_deref();
+        if signature::is_valid(secret, signed, offered) { Ok(()) } else { Err(Turned::Unsigned) }
     }
 
     fn judge(&self, elements: &Elements<'_>, body: &Bytes) -> Prepared {
@@ -138,7 +145,11 @@ impl Preparation<'_> {
                 let key = event.dedup_key.as_deref().map(|key| self.recent.hash(key));
                 let duplicate = key.is_some_and(|key| !own_keys.insert(key) || self.recent.contains(key));
                 prepared.keys.extend(key);
-                let count = if duplicate { &mut prepared.outcomes.duplicate } else { &mut prepared.outcomes.committed };
+                let count = if duplicate {
+                    &mut prepared.outcomes.duplicate
+                } else {
+                    &mut prepared.outcomes.committed
+                };
                 *count += 1;
                 duplicate.then_some(ElementOutcome::Duplicate)
             }
@@ -156,23 +167,26 @@ impl Preparation<'_> {
     }
 
     /// One refusal of the whole body, as it was on the wire.
-    fn refuse_whole(&self, wire: &Bytes, encoding: Option<Encoding>, breach: Breach) -> Prepared {
+    fn refuse_whole(&self, body: &DeliveryBody, encoding: &str, breach: Breach) -> Prepared {
         let mut content_type = self.delivery.head().content_type.clone();
-        match encoding {
-            Some(Encoding::Identity) => {}
-            Some(encoding) => {
-                content_type.push_str("; content-encoding=");
-                content_type.push_str(encoding.name());
-            },
-            None => content_type.push_str("; content-encoding=unknown"),
+        if encoding != Encoding::Identity.name() {
+            content_type.push_str("; content-encoding=");
+            content_type.push_str(encoding);
         }
         let mut prepared = Prepared::new(false);
-        self.refuse(wire, content_type, None, &breach, &mut prepared);
+        self.refuse(&body.wire, content_type, None, &breach, &mut prepared);
         prepared.verdicts.push(ElementVerdict { index: 0, outcome: ElementOutcome::Refused(breach) });
         prepared
     }
 
-    fn refuse(&self, sent: &[u8], content_type: String, element: Option<usize>, breach: &Breach, prepared: &mut Prepared) {
+    fn refuse(
+        &self,
+        sent: &[u8],
+        content_type: String,
+        element: Option<usize>,
+        breach: &Breach,
+        prepared: &mut Prepared,
+    ) {
         let head = self.delivery.head();
         let room = self.refusal_room.saturating_sub(prepared.refused_bytes);
         let kept = sent.get(..sent.len().min(REFUSED_BODY_BYTES_MAX)).unwrap_or_default();
@@ -220,4 +234,3 @@ impl Prepared {
 fn encode(message: &impl Message, out: &mut Vec<u8>) {
     message.encode(out).expect("a Vec grows to whatever a message needs");
 }
-

@@ -27,7 +27,8 @@ impl RefusalShare {
     /// How many more bytes fit; what lies before `oldest` in the spool has left it.
     pub(super) fn room(&self, oldest: u64) -> u64 {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(&(sequence, bytes)) = held.appended.front().filter(|(sequence, _)| *sequence < oldest) {
+        while let Some(&(sequence, bytes)) = held.appended.front().filter(|(sequence, _)| *sequence < oldest)
+        {
             debug_assert!(sequence < oldest);
             held.bytes -= bytes;
             held.appended.pop_front();

@@ -42,7 +42,10 @@ impl Door {
     /// Notes which key opened, and when.
     pub fn key_used(&self, key_index: usize, at: UnixMicros) {
         if let Some(gauge) = self.keys_last_used.get(key_index) {
-            #[expect(clippy::cast_precision_loss, reason = "seconds with a fraction, as Prometheus wants them")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "seconds with a fraction, as Prometheus wants them"
+            )]
             gauge.set(at as f64 / 1e6);
         }
     }
@@ -113,8 +116,12 @@ fn doors(sources: Vec<Source>, config_version: String, old: &BTreeMap<SourceName
         let gauges = source.keys.keys().iter();
         let keys_last_used =
             gauges.map(|key| Metric::SecretLastUsed.gauge(&[source.name.as_str(), key.id()])).collect();
-        let paths: Vec<String> =
-            source.paths.iter().cloned().chain([format!("/v1/{}/{}", source.kind.name(), source.name)]).collect();
+        let paths: Vec<String> = source
+            .paths
+            .iter()
+            .cloned()
+            .chain([format!("/v1/{}/{}", source.kind.name(), source.name)])
+            .collect();
         let door = Arc::new(Door { source: Arc::new(source), state, keys_last_used });
         doors.by_name.insert(door.source.name.clone(), Arc::clone(&door));
         doors.by_path.extend(paths.into_iter().map(|path| (path, Arc::clone(&door))));

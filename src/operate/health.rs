@@ -63,7 +63,11 @@ impl Health {
         let decisive = [
             ("running", !self.stopping.is_cancelled(), String::new()),
             ("spool-writable", spool.phase == Phase::Open, String::new()),
-            ("spool-quota", spool.usage() < 1.0, format!("{} bytes, {:.1} %", spool.bytes, spool.usage() * 100.0)),
+            (
+                "spool-quota",
+                spool.usage() < 1.0,
+                format!("{} bytes, {:.1} %", spool.bytes, spool.usage() * 100.0),
+            ),
             ("disk-space", has_room, format!("{free} bytes free")),
             ("users-directory", directory, format!("{} users", self.users.len())),
         ];
@@ -71,7 +75,9 @@ impl Health {
             .into_iter()
             .map(|(name, ok, detail)| Check { name: name.into(), ok, decisive: true, detail })
             .collect();
-        let age = spool.last_commit_age.map_or_else(|| "none yet".to_owned(), |age| format!("{:.1} s ago", age.as_secs_f64()));
+        let age = spool
+            .last_commit_age
+            .map_or_else(|| "none yet".to_owned(), |age| format!("{:.1} s ago", age.as_secs_f64()));
         checks.push(Check { name: "last-fsync".into(), ok: true, decisive: false, detail: age });
         checks.extend(self.lanes.iter().map(lane_check));
         checks
@@ -100,6 +106,7 @@ fn lane_check(lane: &LaneStatus) -> Check {
         LaneState::BackingOff { trouble, .. } => (false, format!("backing off: {}", trouble.as_str())),
         LaneState::Paused { trouble, .. } => (false, format!("paused: {}", trouble.as_str())),
     };
-    let detail = format!("{state}, {} records behind, {} dead letters", snapshot.lag_events, snapshot.dead_letters);
+    let detail =
+        format!("{state}, {} records behind, {} dead letters", snapshot.lag_events, snapshot.dead_letters);
     Check { name: format!("lane-{}", lane.name()), ok, decisive: false, detail }
 }

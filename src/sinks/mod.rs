@@ -90,11 +90,7 @@ pub struct SinkError {
 impl SinkError {
     /// An error of this class.
     pub fn new(class: ErrorClass, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            class,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { class, code: code.into(), message: message.into() }
     }
 }
 
@@ -118,10 +114,6 @@ pub trait Sink: Send + Sync {
 pub fn sql_sink(database: Database, name: &str, clock: Clock) -> Arc<dyn Sink> {
     match database.kind() {
         Kind::Sqlite => Arc::new(sqlite::SqliteSink::new(name.to_owned(), database, clock)),
-        Kind::Postgres => Arc::new(postgres::PostgresSink::new(
-            name.to_owned(),
-            database,
-            clock,
-        )),
+        Kind::Postgres => Arc::new(postgres::PostgresSink::new(name.to_owned(), database, clock)),
     }
 }

@@ -11,8 +11,7 @@ use crate::{
 };
 
 /// Where a lane's cursor stands.
-pub(super) const CURSOR: &str =
-    "SELECT next_sequence FROM cursors WHERE spool_id = $1 AND lane = $2";
+pub(super) const CURSOR: &str = "SELECT next_sequence FROM cursors WHERE spool_id = $1 AND lane = $2";
 
 /// The first batch of a lane. Nothing is inserted where a row already is.
 const CURSOR_BEGINS: &str = "INSERT INTO cursors \
@@ -35,16 +34,9 @@ pub(super) fn cursor_move(
         Some(expected) => (CURSOR_MOVES, expected),
         None => (CURSOR_BEGINS, batch.from),
     };
-    let Written {
-        stored,
-        duplicates,
-        conflicts,
-        refusals,
-    } = written;
+    let Written { stored, duplicates, conflicts, refusals } = written;
     let mut numbers = [0; 8];
-    let totals = [
-        stands_at, batch.to, stored, duplicates, conflicts, batch.dead, refusals, batch.gaps,
-    ];
+    let totals = [stands_at, batch.to, stored, duplicates, conflicts, batch.dead, refusals, batch.gaps];
     for (number, total) in numbers.iter_mut().zip(totals) {
         *number = row::signed(total)?;
     }
@@ -143,12 +135,6 @@ pub(super) fn canary_batch<'a>(event: &'a Event, refusal: &'a Refusal) -> Batch<
 
 /// The canary is rolled back, but it must have been inserted.
 pub(super) fn canary_inserted(written: Written) -> Result<(), SinkError> {
-    let Written {
-        stored, refusals, ..
-    } = written;
-    if (stored, refusals) == (1, 1) {
-        Ok(())
-    } else {
-        Err(row::unexplained())
-    }
+    let Written { stored, refusals, .. } = written;
+    if (stored, refusals) == (1, 1) { Ok(()) } else { Err(row::unexplained()) }
 }

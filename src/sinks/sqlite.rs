@@ -76,8 +76,7 @@ impl SqliteSink {
             let inserted = statement.execute(&mut *connection).await?.rows_affected();
             stored += inserted;
             if inserted < events.len() as u64 {
-                self.find_uninserted(connection, events, &mut uninserted)
-                    .await?;
+                self.find_uninserted(connection, events, &mut uninserted).await?;
             }
         }
         let conflicts = sql::conflicts(&uninserted)?;
@@ -108,12 +107,9 @@ impl SqliteSink {
                     .bind(event.source.as_str())
                     .bind(event.dedup_key.as_deref());
             }
-            let found: Vec<(i64, bool, Option<Vec<u8>>)> =
-                statement.fetch_all(&mut *connection).await?;
+            let found: Vec<(i64, bool, Option<Vec<u8>>)> = statement.fetch_all(&mut *connection).await?;
             for (ordinal, owned, hash) in found {
-                let event = usize::try_from(ordinal)
-                    .ok()
-                    .and_then(|ordinal| events.get(ordinal));
+                let event = usize::try_from(ordinal).ok().and_then(|ordinal| events.get(ordinal));
                 let owner_hash = owned.then(|| hash.unwrap_or_default());
                 uninserted.extend(event.map(|event| Uninserted { event, owner_hash }));
             }
@@ -136,11 +132,7 @@ impl SqliteSink {
             statement = statement.bind(number);
         }
         let moved = statement.execute(connection).await?.rows_affected();
-        if moved == 1 {
-            Ok(())
-        } else {
-            Err(row::cursor_moved())
-        }
+        if moved == 1 { Ok(()) } else { Err(row::cursor_moved()) }
     }
 }
 
@@ -172,9 +164,7 @@ impl Sink for SqliteSink {
     async fn canary(&self) -> Result<(), SinkError> {
         let (event, refusal) = sql::canary(&self.clock);
         let mut transaction = self.database.sqlite().await?.begin().await?;
-        let written = self
-            .insert(&mut transaction, &sql::canary_batch(&event, &refusal))
-            .await?;
+        let written = self.insert(&mut transaction, &sql::canary_batch(&event, &refusal)).await?;
         transaction.rollback().await?;
         sql::canary_inserted(written)
     }
@@ -239,18 +229,11 @@ mod tests {
         let pools = sink.database.sqlite().await.unwrap();
         let (sql, _) = sink.find_uninserted.pieces(&[0; 250]).next().unwrap();
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.as_str()));
-        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
-            .fetch_all(pools.readers())
-            .await
-            .unwrap();
-        let on_events: Vec<_> = steps
-            .iter()
-            .filter(|step| step.3.contains("events") || step.3.contains("owner"))
-            .collect();
+        let steps: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(explain).fetch_all(pools.readers()).await.unwrap();
+        let on_events: Vec<_> =
+            steps.iter().filter(|step| step.3.contains("events") || step.3.contains("owner")).collect();
         assert!(on_events.len() >= 2, "{steps:?}");
-        assert!(
-            on_events.iter().all(|step| step.3.starts_with("SEARCH")),
-            "{steps:?}"
-        );
+        assert!(on_events.iter().all(|step| step.3.starts_with("SEARCH")), "{steps:?}");
     }
 }

@@ -29,8 +29,6 @@ pub struct RawDelivery {
     pub host: String,
     /// Content-Type, as sent.
     pub content_type: String,
-    /// Content-Encoding, as sent.
-    pub content_encoding: Option<Vec<u8>>,
     /// X-Signature, as sent.
     pub signature: Option<Vec<u8>>,
     /// When the head arrived.

@@ -3,6 +3,7 @@
 //! Pure: bytes, settings and a time in, events and refusals out. No socket, no file, no database.
 
 pub mod delivery;
+pub mod key;
 pub mod rule;
 pub mod segment;
 
@@ -10,7 +11,8 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::secret::{KeyRing, Secret};
+use self::key::KeyRing;
+use crate::secret::Secret;
 
 /// A configured sender.
 #[derive(Clone, Debug)]
@@ -78,7 +80,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 2 << 20, decoded_bytes: 16 << 20, batch_events: 4000, depth: 64, events_per_second: None }
+        Self {
+            body_bytes: 2 << 20,
+            decoded_bytes: 16 << 20,
+            batch_events: 4000,
+            depth: 64,
+            events_per_second: None,
+        }
     }
 }
 

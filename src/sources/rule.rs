@@ -72,6 +72,9 @@ mod tests {
     fn identifiers_are_unique_and_plain() {
         let ids: BTreeSet<_> = ALL.iter().map(|rule| rule.id).collect();
         assert_eq!(ids.len(), ALL.len());
-        assert!(ids.iter().all(|id| id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))));
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')))
+        );
     }
 }

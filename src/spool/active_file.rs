@@ -2,7 +2,10 @@
 
 use std::{io, path::Path};
 
-use super::file_header::{FileHeader, HEADER_BYTES, file_name};
+use super::{
+    file_header::{FileHeader, HEADER_BYTES, file_name},
+    index::SpoolFile,
+};
 use crate::disk::{self, Disk, DiskFile};
 
 /// The file that the writer appends to, all of it durable.
@@ -39,11 +42,7 @@ impl From<io::Error> for WriteFailure {
 /// succeed without having written anything.
 pub(super) fn sync_directory(disk: &dyn Disk, directory: &Path) -> Result<(), WriteFailure> {
     disk.sync_dir(directory).map_err(|error| {
-        if disk::is_no_handle(&error) {
-            WriteFailure::NoHandle(error)
-        } else {
-            WriteFailure::Fatal(error)
-        }
+        if disk::is_no_handle(&error) { WriteFailure::NoHandle(error) } else { WriteFailure::Fatal(error) }
     })
 }
 
@@ -69,6 +68,11 @@ impl ActiveFile {
     /// Its length.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The file as readers may know it.
+    pub(super) fn readable(&self) -> SpoolFile {
+        SpoolFile { salt: self.header.salt, bytes: self.bytes }
     }
 
     /// Appends durably. Where space runs out, the part that was written is taken back. After a

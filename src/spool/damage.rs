@@ -51,13 +51,7 @@ impl DamageRegister {
 
     /// Takes note of damage to the file that begins with `first`, which cost `records`, and copies the damaged bytes to
     /// a `*.corrupt` file. Answers whether they are safe there; the loss is counted in any case.
-    pub(super) fn damaged(
-        &self,
-        first: u64,
-        file: &dyn DiskFile,
-        damage: &Damage,
-        records: u64,
-    ) -> bool {
+    pub(super) fn damaged(&self, first: u64, file: &dyn DiskFile, damage: &Damage, records: u64) -> bool {
         if !self.count(first, damage.expected, records) {
             return true;
         }

@@ -53,9 +53,7 @@ impl FileHeader {
 
     /// Reads the header from a file's first bytes: whichever copy is intact.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
-        let (first, rest) = bytes
-            .split_at_checked(COPY_BYTES)
-            .unwrap_or((bytes, &[]));
+        let (first, rest) = bytes.split_at_checked(COPY_BYTES).unwrap_or((bytes, &[]));
         let second = rest.get(..COPY_BYTES).unwrap_or(rest);
         if let Some(header) = Self::decode_copy(first).or_else(|| Self::decode_copy(second)) {
             return Ok(header);

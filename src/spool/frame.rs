@@ -57,9 +57,7 @@ fn checksum(salt: u32, payload_bytes: u32, after_checksum: &[u8]) -> u32 {
 
 /// Whether `frame`, a head and as many bytes as `payload_bytes` says, is what was written.
 pub(super) fn is_intact(salt: u32, frame: &[u8], head: &Head, payload_bytes: u32) -> bool {
-    frame
-        .get(CHECKSUM_END..)
-        .is_some_and(|rest| checksum(salt, payload_bytes, rest) == head.checksum)
+    frame.get(CHECKSUM_END..).is_some_and(|rest| checksum(salt, payload_bytes, rest) == head.checksum)
 }
 
 /// Appends a frame that still lacks its sequence and checksum; `encode` may only append.

@@ -53,10 +53,7 @@ pub struct CloseError;
 
 impl Spool {
     /// Opens the spool, recovers it from whatever the last run left behind, and starts the writer. Blocks.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        settings: Settings,
-    ) -> Result<(Self, Recovery), OpenError> {
+    pub fn open(disk: Arc<dyn Disk>, settings: Settings) -> Result<(Self, Recovery), OpenError> {
         let directory = settings.directory.clone();
         let fail = |source| OpenError::Io { path: directory.clone(), source };
         disk.create_dir_all(&directory, true).map_err(fail)?;
@@ -92,7 +89,7 @@ impl Spool {
         Ok((Self { running: Arc::new(running) }, recovered.report))
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Shared {
         &self.running.shared
     }
 
@@ -125,9 +122,7 @@ impl Spool {
     /// Waits until there is something to read from `from` on, or until nothing more will come.
     pub async fn readable(&self, from: u64) {
         let mut progress = self.shared().progress.subscribe();
-        let _ = progress
-            .wait_for(|progress| progress.end > from || progress.phase != Phase::Open)
-            .await;
+        let _ = progress.wait_for(|progress| progress.end > from || progress.phase != Phase::Open).await;
     }
 
     /// A reader that begins at `from`.

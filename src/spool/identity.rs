@@ -30,7 +30,12 @@ pub(super) struct Identity {
 impl Identity {
     /// A new id that goes on with the sequence `next`.
     pub(super) fn renewed(next: u64) -> Self {
-        Self { id: Uuid::now_v7(), newest: next, end: Some(next) }
+        Self { id: Self::new_id(), newest: next, end: Some(next) }
+    }
+
+    /// An id that no spool has had.
+    pub(super) fn new_id() -> Uuid {
+        Uuid::now_v7()
     }
 
     /// The contents of the file: lines for people, and a checksum.

@@ -9,9 +9,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use super::{
-    AppendError, Chunk, Receipt, RenewError, Settings, locked,
-};
+use super::{AppendError, Chunk, Receipt, RenewError, Settings, locked};
 
 /// A batch is closed once it has so many records or bytes; a chunk is never divided.
 const BATCH_RECORDS: usize = 4096;
@@ -176,10 +174,7 @@ impl Inbox {
                 return Task::Finish;
             }
             queue.writer_sleeps = true;
-            queue = self
-                .arrived
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.writer_sleeps = false;
         }
     }

@@ -55,8 +55,9 @@
 //! opened are never appended to.
 //!
 //! If space runs out, the unfinished part is cut off, the batch is refused, and the next append tries again. Any other
-//! failed write, and any failed fsync, poisons the spool: after it the kernel may drop what it could not write and
-//! call the next fsync a success, so only a restart, which reads what is really there, may go on.
+//! failed write, and any failed fsync, poisons the spool: after it the kernel may drop what it could not write, show it
+//! all the same, and call the next fsync a success. So nothing more is written but, if that is still possible, the
+//! durable end into `id`; the next start cuts off what lies behind it.
 //!
 //! A chunk is seen by readers whole. After a crash before its answer any part of it may be there: what was not
 //! answered may be there once or not at all, and is kept if it is there.
@@ -77,6 +78,7 @@
 //!   do not find as gaps, and go on.
 //! - The newest file may end in a frame that is cut short. An fsynced frame is not, so nobody was told that it is
 //!   durable: this torn tail is cut off, and no word is lost about it.
+//! - What is left of the newest file is fsynced before anybody sees it: a killed process may have left it to the kernel.
 //! - A sequence is never given out twice under one id, because a lane that has it already would not take it again.
 //!   It could be given out again if we did not know how far we had got. We know if `id` has an `end` (the spool
 //!   was closed, or its newest file deleted) or if the newest file that `id` names is there and ends with an intact
@@ -88,7 +90,9 @@
 
 mod active_file;
 mod chunk;
+mod commit_metrics;
 mod damage;
+mod directory;
 mod file_header;
 mod frame;
 mod handle;
@@ -99,6 +103,7 @@ mod lanes;
 mod reader;
 mod receipt;
 mod recovery;
+mod report;
 mod scan;
 mod settings;
 mod shared;
@@ -109,7 +114,7 @@ pub use chunk::{Chunk, Kind};
 pub use handle::{CloseError, RenewError, Spool};
 pub use reader::{ReadBatch, ReadError, Reader, Record};
 pub use receipt::{AppendError, Receipt};
-pub use recovery::{NewId, OpenError, Recovery};
+pub use report::{NewId, OpenError, Recovery};
 pub use settings::Settings;
 pub use shared::Phase;
 pub use status::Status;

@@ -112,7 +112,9 @@ impl Reader {
                         Ok(false) => break,
                         // What was read before the error is handed out; the next read meets the error again.
                         Err(_) if self.position > from => break,
-                        Err(source) => return Err(ReadError { file: file_name(first), source }),
+                        Err(source) => {
+                            return Err(ReadError { file: file_name(first), source });
+                        }
                     }
                 }
             }

@@ -1,14 +1,9 @@
 //! Opening what the last run left behind, whatever it is.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::{Path, PathBuf},
-};
-
-use uuid::Uuid;
+use std::{collections::BTreeMap, io, path::Path};
 
 use super::{
+    NewId, OpenError, Recovery,
     damage::DamageRegister,
     file_header::{FileHeader, HEADER_BYTES, file_name, first_of_name},
     identity::Identity,
@@ -16,59 +11,6 @@ use super::{
     scan::{Damage, Scan, Step},
 };
 use crate::disk::{self, Disk};
-
-/// Why the spool cannot be opened. Damage is none of the reasons.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("the spool is in use by another process, which holds the lock {}", path.display())]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// The disk failed.
-    #[error("cannot open the spool at {}", path.display())]
-    Io {
-        /// What could not be read or written.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// What recovery found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recovery {
-    /// The spool's id.
-    pub id: Uuid,
-    /// Why the id is a new one, if it is.
-    pub new_id: Option<NewId>,
-    /// The first sequence that may be there.
-    pub oldest: u64,
-    /// The sequence of the next record.
-    pub end: u64,
-    /// Bytes of an unfinished write that were cut off: they were never answered for.
-    pub torn_bytes: u64,
-    /// Records that are known to be damaged or missing, as far as the newest file shows; damage in other files is
-    /// found when it is read.
-    pub damaged_records: u64,
-    /// Files that could not be read, and were renamed to `*.unreadable`.
-    pub unreadable_files: u64,
-}
-
-/// Why a spool takes a new id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewId {
-    /// There was no spool here.
-    Created,
-    /// The file `id` is missing or damaged.
-    Unidentified,
-    /// The newest file is missing or unreadable.
-    NewestFileLost,
-    /// The newest file's end is damaged.
-    EndDamaged,
-}
 
 /// What the spool goes on with.
 pub(super) struct Recovered {
@@ -103,15 +45,9 @@ pub(super) fn recover(
 ) -> Result<Recovered, OpenError> {
     let fail = |source| OpenError::Io { path: directory.to_owned(), source };
     let noted = Identity::load(disk, directory).map_err(fail)?;
-    let mut salvage = Salvage {
-        disk,
-        directory,
-        damage,
-        files: BTreeMap::new(),
-        unreadable_files: 0,
-    };
+    let mut salvage = Salvage { disk, directory, damage, files: BTreeMap::new(), unreadable_files: 0 };
     salvage.sift().map_err(fail)?;
-    let newest = salvage.examine_newest().map_err(fail)?;
+    let newest = salvage.examine_newest(noted.as_ref()).map_err(fail)?;
     let (found, tail) = match newest {
         Some(newest) => (newest.next, newest.tail),
         None => (0, None),
@@ -141,20 +77,8 @@ pub(super) fn recover(
         damaged_records: damage.records(),
         unreadable_files: salvage.unreadable_files,
     };
-    tell(&report);
+    report.tell();
     Ok(Recovered { identity, index, report })
-}
-
-fn tell(report: &Recovery) {
-    let Recovery { id, oldest, end, torn_bytes, .. } = *report;
-    match report.new_id {
-        None => tracing::info!(spool_id = %id, oldest, end, torn_bytes, "spool opened"),
-        Some(NewId::Created) => tracing::info!(spool_id = %id, "spool created"),
-        Some(reason) => tracing::error!(
-            spool_id = %id, oldest, end, ?reason,
-            "spool took a new id because records may be lost: lanes start over at its oldest record"
-        ),
-    }
 }
 
 impl Salvage<'_> {
@@ -209,22 +133,27 @@ impl Salvage<'_> {
             copy += 1;
             aside = format!("{name}.{copy}.unreadable");
         }
-        self.disk
-            .rename(&self.directory.join(name), &self.directory.join(aside))?;
+        self.disk.rename(&self.directory.join(name), &self.directory.join(aside))?;
         self.unreadable_files += 1;
         Ok(())
     }
 
     /// Goes through the newest file, which alone can have an end that was not written whole.
-    fn examine_newest(&mut self) -> io::Result<Option<NewestEnd>> {
+    fn examine_newest(&mut self, noted: Option<&Identity>) -> io::Result<Option<NewestEnd>> {
         let Some((&first, &file)) = self.files.last_key_value() else {
             return Ok(None);
         };
         let handle = self.disk.open(&self.directory.join(file_name(first)))?;
         let mut scan = Scan::new(handle, file.salt, first, file.bytes);
+        let noted_end = noted.filter(|noted| noted.newest == first).and_then(|noted| noted.end);
         let mut next = first;
         loop {
             match scan.step()? {
+                // Left behind by a failed write: it may be in the kernel's memory only, and was not acknowledged.
+                Step::Frame(frame) if noted_end.is_some_and(|end| frame.sequence >= end) => {
+                    let tail = Some(scan.rest());
+                    return Ok(Some(NewestEnd { next, tail }));
+                }
                 Step::Frame(frame) => {
                     next = next.max(frame.sequence.saturating_add(1));
                     scan.pass(&frame);
@@ -234,7 +163,9 @@ impl Salvage<'_> {
                         let records = resumes_at.saturating_sub(damage.expected);
                         self.damage.damaged(first, scan.file(), &damage, records);
                     }
-                    None => return Ok(Some(NewestEnd { next, tail: Some(damage) })),
+                    None => {
+                        return Ok(Some(NewestEnd { next, tail: Some(damage) }));
+                    }
                 },
                 Step::End => return Ok(Some(NewestEnd { next, tail: None })),
             }
@@ -251,9 +182,7 @@ impl Salvage<'_> {
             // The note says how far they were given out, and we go on behind that.
             Some(end) if found <= end => None,
             None if !self.files.contains_key(&noted.newest) => Some(NewId::NewestFileLost),
-            _ => tail
-                .is_some_and(|tail| !tail.is_torn_tail)
-                .then_some(NewId::EndDamaged),
+            _ => tail.is_some_and(|tail| !tail.is_torn_tail).then_some(NewId::EndDamaged),
         }
     }
 

@@ -101,6 +101,16 @@ impl Scan {
         self.expected = self.expected.max(frame.sequence.saturating_add(1));
     }
 
+    /// What comes from here on, as something that is to be cut off.
+    pub(super) fn rest(&self) -> Damage {
+        Damage {
+            bytes: self.offset..self.limit,
+            expected: self.expected,
+            resumes_at: None,
+            is_torn_tail: true,
+        }
+    }
+
     /// The intact frame at an offset, if there is one.
     fn frame_at(&mut self, offset: u64) -> io::Result<Option<Frame>> {
         let (salt, limit) = (self.salt, self.limit);
@@ -111,12 +121,7 @@ impl Scan {
         if end > limit {
             return Ok(None);
         }
-        if !frame::is_intact(
-            salt,
-            self.window(offset, head.frame_bytes())?,
-            &head,
-            head.payload_bytes,
-        ) {
+        if !frame::is_intact(salt, self.window(offset, head.frame_bytes())?, &head, head.payload_bytes) {
             return Ok(None);
         }
         Ok(Some(Frame {
@@ -148,12 +153,7 @@ impl Scan {
         let end = if resumes_at.is_some() { offset } else { self.limit };
         let is_torn_tail = resumes_at.is_none() && self.is_unfinished(start)?;
         self.offset = end;
-        Ok(Step::Damage(Damage {
-            bytes: start..end,
-            expected: self.expected,
-            resumes_at,
-            is_torn_tail,
-        }))
+        Ok(Step::Damage(Damage { bytes: start..end, expected: self.expected, resumes_at, is_torn_tail }))
     }
 
     /// Whether the file ends inside the frame at this offset, rather than the frame being damaged.
@@ -189,8 +189,8 @@ impl Scan {
     /// Reads a window that begins at `offset` and reaches at least to `end`.
     fn fill(&mut self, offset: u64, end: u64) -> io::Result<()> {
         let wanted = end.max(offset.saturating_add(WINDOW_BYTES).min(self.limit));
-        let length = usize::try_from(wanted.saturating_sub(offset))
-            .map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let length =
+            usize::try_from(wanted.saturating_sub(offset)).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut buffer = BytesMut::zeroed(length);
         let read = disk::read_full(self.file.as_ref(), &mut buffer, offset)?;
         if read < length {

@@ -8,9 +8,7 @@ use std::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{
-    Settings, damage::DamageRegister, inbox::Inbox, index::Index, lanes::Lanes,
-};
+use super::{Settings, damage::DamageRegister, inbox::Inbox, index::Index, lanes::Lanes};
 use crate::{
     disk::{Disk, DiskLock},
     telemetry::metric::Metric,
@@ -68,8 +66,7 @@ impl Shared {
     /// Takes nothing more in, for ever.
     pub(super) fn poison(&self) {
         self.inbox.poison();
-        self.progress
-            .send_modify(|progress| progress.phase = Phase::Poisoned);
+        self.progress.send_modify(|progress| progress.phase = Phase::Poisoned);
         Metric::SpoolPoisoned.gauge(&[]).set(1.0);
     }
 

@@ -1,17 +1,16 @@
-//! The thread that alone changes the spool's directory: it commits, rolls files, deletes them, and renews the id.
+//! The thread that commits batches, and between them rolls files, deletes them, and renews the id.
 
 use std::{io, sync::Arc, time::Instant};
 
-use metrics::{Counter, Histogram};
 use uuid::Uuid;
 
 use super::{
     AppendError, Phase, Receipt, RenewError,
-    active_file::{ActiveFile, WriteFailure, sync_directory},
-    file_header::{FileHeader, file_name},
+    active_file::{ActiveFile, WriteFailure},
+    commit_metrics::{CommitMetrics, CommitObservation},
+    directory::SpoolDirectory,
     identity::Identity,
     inbox::{Append, Task},
-    index::SpoolFile,
     locked,
     shared::Shared,
 };
@@ -23,8 +22,7 @@ const BUFFER_BYTES_KEPT: usize = 8 << 20;
 /// The writer's own state; nobody else sees it.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// As the file `id` says.
-    identity: Identity,
+    directory: SpoolDirectory,
     active: Option<ActiveFile>,
     /// The sequence of the next record.
     next: u64,
@@ -38,15 +36,9 @@ struct Fatal(io::Error);
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, identity: Identity, next: u64) -> Self {
+        let directory = SpoolDirectory::new(shared.disk.clone(), shared.settings.directory.clone(), identity);
         Metric::SpoolPoisoned.gauge(&[]).set(0.0);
-        Self {
-            shared,
-            identity,
-            active: None,
-            next,
-            buffer: Vec::new(),
-            metrics: CommitMetrics::new(),
-        }
+        Self { shared, directory, active: None, next, buffer: Vec::new(), metrics: CommitMetrics::new() }
     }
 
     /// Works until the spool is closed or poisoned.
@@ -55,6 +47,11 @@ impl Writer {
         if let Err(Fatal(error)) = self.work() {
             tracing::error!(%error, "spool is poisoned: a write failed and cannot be repeated");
             watch.0.poison();
+            // What the failed write left behind looks whole as long as the kernel remembers it, and may never have
+            // reached the disk. If this note can still be written, the next start does not take it for a record.
+            if self.directory.note_end(self.next).is_err() {
+                tracing::warn!("the end of the spool could not be noted");
+            }
         }
     }
 
@@ -123,7 +120,9 @@ impl Writer {
             return Ok(());
         }
         if self.active.is_none() {
-            self.active = Some(self.begin_file()?);
+            let active = self.directory.begin_file(self.next)?;
+            locked(&self.shared.index).open(active.header().first, active.readable());
+            self.active = Some(active);
         }
         let Some(active) = &mut self.active else {
             return Ok(());
@@ -150,31 +149,6 @@ impl Writer {
         Ok(())
     }
 
-    /// A new file for what comes next. First the file, then the note that it exists: if the note said more than is
-    /// there, the file would be taken for lost.
-    fn begin_file(&mut self) -> Result<ActiveFile, WriteFailure> {
-        let header = FileHeader {
-            spool_id: self.identity.id,
-            first: self.next,
-            salt: random_salt(),
-        };
-        let shared = &self.shared;
-        let file = ActiveFile::create(shared.disk.as_ref(), &shared.settings.directory, header)?;
-        self.note(Identity { newest: self.next, end: None, ..self.identity })?;
-        let entry = SpoolFile { salt: header.salt, bytes: file.bytes() };
-        locked(&self.shared.index).open(header.first, entry);
-        Ok(file)
-    }
-
-    /// Writes the file `id`.
-    fn note(&mut self, identity: Identity) -> Result<(), WriteFailure> {
-        let (disk, directory) = (self.shared.disk.as_ref(), &self.shared.settings.directory);
-        identity.replace(disk, directory)?;
-        sync_directory(disk, directory)?;
-        self.identity = identity;
-        Ok(())
-    }
-
     /// Closes the file once it is large enough; the next commit begins another.
     fn roll(&mut self) {
         let bytes_max = self.shared.settings.roll_bytes();
@@ -195,7 +169,7 @@ impl Writer {
         let Some(file) = locked(&self.shared.index).remove(first) else {
             return Ok(());
         };
-        let deleted = self.delete(first);
+        let deleted = self.directory.delete(first, self.next);
         if deleted.is_err() {
             locked(&self.shared.index).put_back(first, file);
         }
@@ -215,26 +189,10 @@ impl Writer {
         }
     }
 
-    fn delete(&mut self, first: u64) -> Result<(), WriteFailure> {
-        if first == self.identity.newest {
-            // Otherwise recovery would miss its newest file.
-            let end = self.next;
-            self.note(Identity { newest: end, end: Some(end), ..self.identity })?;
-        }
-        let shared = &self.shared;
-        let path = shared.settings.directory.join(file_name(first));
-        match shared.disk.remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        sync_directory(shared.disk.as_ref(), &shared.settings.directory)
-    }
-
     /// Takes a new id; sequences go on.
     fn renew(&mut self) -> Result<Result<Uuid, RenewError>, Fatal> {
-        let id = Identity::renewed(self.next).id;
-        match self.note(Identity { id, ..self.identity }) {
-            Ok(()) => {
+        match self.directory.renew_id() {
+            Ok(id) => {
                 *locked(&self.shared.id) = id;
                 self.shared.lanes.forget();
                 tracing::warn!(spool_id = %id, "spool took a new id: lanes start over at its oldest record");
@@ -251,19 +209,14 @@ impl Writer {
     fn finish(&mut self) -> Result<(), Fatal> {
         self.active = None;
         locked(&self.shared.index).seal();
-        if self.identity.end.is_none() {
-            let noted = self.note(Identity { end: Some(self.next), ..self.identity });
-            match noted {
-                Err(WriteFailure::Fatal(error)) => return Err(Fatal(error)),
-                Err(WriteFailure::NoSpace(error) | WriteFailure::NoHandle(error)) => {
-                    tracing::warn!(%error, "spool closed without a note of its end");
-                }
-                Ok(()) => {}
+        match self.directory.note_end(self.next) {
+            Ok(()) => {}
+            Err(WriteFailure::Fatal(error)) => return Err(Fatal(error)),
+            Err(WriteFailure::NoSpace(error) | WriteFailure::NoHandle(error)) => {
+                tracing::warn!(%error, "spool closed without a note of its end");
             }
         }
-        self.shared
-            .progress
-            .send_modify(|progress| progress.phase = Phase::Closed);
+        self.shared.progress.send_modify(|progress| progress.phase = Phase::Closed);
         Ok(())
     }
 
@@ -297,13 +250,6 @@ fn answer(batch: &mut Vec<Append>, first: u64) {
     }
 }
 
-/// Unpredictable, so that no sender can guess it.
-fn random_salt() -> u32 {
-    // The last 32 bits of a version 7 UUID are random.
-    let [.., a, b, c, d] = Uuid::now_v7().into_bytes();
-    u32::from_le_bytes([a, b, c, d])
-}
-
 /// Poisons the spool if the writer panics: those who wait must not wait for ever.
 struct PanicWatch(Arc<Shared>);
 
@@ -312,34 +258,5 @@ impl Drop for PanicWatch {
         if std::thread::panicking() {
             self.0.poison();
         }
-    }
-}
-
-/// What one group commit did.
-struct CommitObservation {
-    records: u64,
-    seconds: f64,
-}
-
-struct CommitMetrics {
-    commits: Counter,
-    duration: Histogram,
-    events: Histogram,
-}
-
-impl CommitMetrics {
-    fn new() -> Self {
-        Self {
-            commits: Metric::SpoolCommits.counter(&[]),
-            duration: Metric::SpoolCommitDuration.histogram(&[]),
-            events: Metric::SpoolCommitEvents.histogram(&[]),
-        }
-    }
-
-    fn observe(&self, commit: &CommitObservation) {
-        self.commits.increment(1);
-        self.duration.record(commit.seconds);
-        #[expect(clippy::cast_precision_loss, reason = "no batch has 2^52 records")]
-        self.events.record(commit.records as f64);
     }
 }

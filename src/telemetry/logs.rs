@@ -33,9 +33,7 @@ pub fn init(format: LogFormat, filter: Option<&str>) -> Result<(), Box<dyn std::
         env_filter = env_filter.add_directive(directive.parse()?);
     }
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(env_filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(env_filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(terminal).try_init(),
         LogFormat::Auto if terminal => builder.with_ansi(std::env::var_os("NO_COLOR").is_none()).try_init(),

@@ -96,8 +96,7 @@ metrics! {
 }
 
 /// Level and target are not used by the exporter; a constant saves building them.
-static METADATA: metrics::Metadata<'static> =
-    metrics::Metadata::new("tidegate", metrics::Level::INFO, None);
+static METADATA: metrics::Metadata<'static> = metrics::Metadata::new("tidegate", metrics::Level::INFO, None);
 
 impl Metric {
     /// The counter with these label values, in the order of [`Metric::labels`].

@@ -6,20 +6,14 @@ use super::*;
 async fn a_long_outage_loses_and_kills_nothing() {
     let world = World::new();
     world.append_events(100).await;
-    world
-        .sink
-        .script([Scripted::Fail(ErrorClass::Transient); 500]);
+    world.sink.script([Scripted::Fail(ErrorClass::Transient); 500]);
     let started = Instant::now();
     let mut lane = world.start();
     lane.until_backing_off(Trouble::Transient).await;
     let snapshot = lane.status.snapshot();
     assert_eq!((snapshot.lag_events, snapshot.lag_micros), (100, 1_000_000));
     assert_eq!(snapshot.last_error.unwrap().code, "scripted");
-    assert_eq!(
-        lane.finish().await,
-        LaneEnd::Drained,
-        "a lane that is to finish keeps trying"
-    );
+    assert_eq!(lane.finish().await, LaneEnd::Drained, "a lane that is to finish keeps trying");
     world.assert_all_stored();
     assert!(lane.letters.is_empty());
     assert!(started.elapsed() < Duration::from_mins(250));
@@ -29,9 +23,7 @@ async fn a_long_outage_loses_and_kills_nothing() {
 async fn a_misconfigured_sink_pauses_the_lane_until_it_is_mended() {
     let world = World::new();
     world.append_events(100).await;
-    world
-        .sink
-        .script([Scripted::Fail(ErrorClass::Configuration); 7]);
+    world.sink.script([Scripted::Fail(ErrorClass::Configuration); 7]);
     let started = Instant::now();
     let mut lane = world.start();
     lane.until_paused(Trouble::Configuration).await;
@@ -43,10 +35,7 @@ async fn a_misconfigured_sink_pauses_the_lane_until_it_is_mended() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unanswered_commit_is_neither_lost_nor_repeated() {
-    for outcome in [
-        Scripted::LoseAnswer,
-        Scripted::Fail(ErrorClass::OutcomeUnknown),
-    ] {
+    for outcome in [Scripted::LoseAnswer, Scripted::Fail(ErrorClass::OutcomeUnknown)] {
         let world = World::new();
         world.append_events(10).await;
         world.sink.script([outcome; 3]);
@@ -55,11 +44,9 @@ async fn an_unanswered_commit_is_neither_lost_nor_repeated() {
         world.append_events(5).await;
         assert_eq!(lane.finish().await, LaneEnd::Drained);
         world.assert_all_stored();
-        assert_eq!(
-            (world.row().written.stored, world.row().written.duplicates),
-            (15, 0),
-            "{outcome:?}"
-        );
+        assert_eq!((world.row().written.stored, world.row().written.duplicates), (15, 0), "{outcome:?}");
+        let last_error = lane.status.snapshot().last_error.unwrap();
+        assert_eq!(last_error.trouble, Trouble::OutcomeUnknown);
     }
 }
 
@@ -84,11 +71,7 @@ impl Sink for LateSink {
             0 => return Err(SinkError::new(ErrorClass::OutcomeUnknown, "lost", "")),
             1 => {
                 let events: Vec<Event> = (0..4).map(event).collect();
-                let late = Batch {
-                    to: 4,
-                    events: events.iter().collect(),
-                    ..batch.clone()
-                };
+                let late = Batch { to: 4, events: events.iter().collect(), ..batch.clone() };
                 self.sink.write(&late).await.unwrap();
             }
             _ => {}
@@ -105,18 +88,12 @@ impl Sink for LateSink {
 async fn a_late_commit_is_recognised_as_our_own() {
     let world = World::new();
     world.append_events(4).await;
-    let mut lane = world.start_with(Arc::new(LateSink {
-        sink: world.sink.clone(),
-        writes: 0.into(),
-    }));
+    let mut lane = world.start_with(Arc::new(LateSink { sink: world.sink.clone(), writes: 0.into() }));
     lane.until_cursor(4).await;
     world.append_events(2).await;
     assert_eq!(lane.finish().await, LaneEnd::Drained);
     world.assert_all_stored();
-    assert_eq!(
-        (world.row().written.stored, world.row().written.duplicates),
-        (6, 0)
-    );
+    assert_eq!((world.row().written.stored, world.row().written.duplicates), (6, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,16 +103,13 @@ async fn a_cursor_that_somebody_else_moved_pauses_the_lane() {
     let mut lane = world.start();
     lane.until_cursor(4).await;
     let before = world.row();
-    world
-        .sink
-        .set_cursor_row(world.spool.id(), Some(cursor_at(5)));
+    world.sink.set_cursor_row(world.spool.id(), Some(cursor_at(5)));
     world.append_events(1).await;
+    // It looked again, and stays where it is.
+    let found_foreign = |error: &LastError| error.code == "foreign_cursor";
+    lane.status.wait_for(|lane| lane.last_error.as_ref().is_some_and(found_foreign)).await;
     lane.until_paused(Trouble::CursorMoved).await;
-    assert_eq!(
-        world.stored(),
-        (0..4).collect(),
-        "nothing is written over somebody else's cursor"
-    );
+    assert_eq!(world.stored(), (0..4).collect(), "nothing is written over somebody else's cursor");
 
     world.sink.set_cursor_row(world.spool.id(), Some(before));
     assert_eq!(lane.finish().await, LaneEnd::Drained);
@@ -155,10 +129,7 @@ async fn a_sink_that_was_restored_gets_its_events_again() {
     }
     assert_eq!(lane.finish().await, LaneEnd::Drained);
     world.assert_all_stored();
-    assert_eq!(
-        (world.row().written.duplicates, world.row().written.stored),
-        (5, 1)
-    );
+    assert_eq!((world.row().written.duplicates, world.row().written.stored), (5, 1));
 }
 
 #[tokio::test(start_paused = true)]

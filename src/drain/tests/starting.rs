@@ -6,26 +6,16 @@ use super::*;
 async fn a_new_lane_delivers_the_whole_spool() {
     let world = World::new();
     world.append_events(3).await;
-    let refusal = Refusal {
-        refusal_id_low: 9,
-        source: "web".into(),
-        ..Refusal::default()
-    };
+    let refusal = Refusal { refusal_id_low: 9, source: "web".into(), ..Refusal::default() };
     world.append(Kind::Refusal, &refusal.encode_to_vec()).await;
     world.append_events(2).await;
     let lane = world.drain().await;
 
     assert_eq!(world.stored(), [0, 1, 2, 4, 5].into());
     assert_eq!(world.sink.refusals(), [refusal]);
-    assert_eq!(
-        (world.row().first_sequence, world.row().next_sequence),
-        (0, 6)
-    );
+    assert_eq!((world.row().first_sequence, world.row().next_sequence), (0, 6));
     let snapshot = lane.status.snapshot();
-    assert_eq!(
-        (snapshot.cursor, snapshot.lag_events, snapshot.lag_micros),
-        (Some(6), 0, 0)
-    );
+    assert_eq!((snapshot.cursor, snapshot.lag_events, snapshot.lag_micros), (Some(6), 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,10 +26,7 @@ async fn a_restarted_lane_goes_on_from_its_cursor() {
     world.append_events(3).await;
     world.drain().await;
     world.assert_all_stored();
-    assert_eq!(
-        (world.row().written.stored, world.row().written.duplicates),
-        (7, 0)
-    );
+    assert_eq!((world.row().written.stored, world.row().written.duplicates), (7, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,9 +35,7 @@ async fn a_lane_waits_for_events_and_for_its_sink() {
     world.sink.script_cursor([ErrorClass::Transient; 8]);
     let mut lane = world.start();
     lane.until_backing_off(Trouble::Transient).await;
-    lane.status
-        .wait_for(|lane| lane.state == LaneState::Running)
-        .await;
+    lane.status.wait_for(|lane| lane.state == LaneState::Running).await;
     world.append_events(2).await;
     world.sink.reached(world.spool.id(), 2).await;
     assert_eq!(lane.finish().await, LaneEnd::Drained);
@@ -81,16 +66,10 @@ async fn a_running_lane_keeps_its_place_when_another_renews_the_id() {
     let mut second = world.start_with(other.clone());
     second.until_cursor(5).await;
     world.append_events(2).await;
-    assert_eq!(
-        (first.finish().await, second.finish().await),
-        (LaneEnd::Drained, LaneEnd::Drained)
-    );
+    assert_eq!((first.finish().await, second.finish().await), (LaneEnd::Drained, LaneEnd::Drained));
 
     world.assert_all_stored();
-    assert_eq!(
-        (world.row().first_sequence, world.row().written.duplicates),
-        (5, 0)
-    );
+    assert_eq!((world.row().first_sequence, world.row().written.duplicates), (5, 0));
     assert_eq!(other.events().len(), 7);
 }
 
@@ -104,9 +83,7 @@ async fn a_cursor_below_the_oldest_counts_gaps() {
         world.append_events(1).await;
         world.spool.release("other", world.spool.end());
     }
-    world
-        .sink
-        .set_cursor_row(world.spool.id(), Some(cursor_at(0)));
+    world.sink.set_cursor_row(world.spool.id(), Some(cursor_at(0)));
     world.drain().await;
 
     let (gaps, end) = (world.row().gaps, world.spool.end());

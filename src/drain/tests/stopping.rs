@@ -24,11 +24,7 @@ async fn a_lane_leaves_a_hanging_write_at_once() {
 
     world.drain().await;
     world.assert_all_stored();
-    assert_eq!(
-        world.row().written.duplicates,
-        0,
-        "the abandoned write had committed"
-    );
+    assert_eq!(world.row().written.duplicates, 0, "the abandoned write had committed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,7 +120,8 @@ impl<'a> Object<'a> {
 
 impl Span {
     fn of(self, text: &str) -> Member<'_> {
-        let slice = |(start, end): (u32, u32)| Value::new(text.get(start as usize..end as usize).unwrap_or_default());
+        let slice =
+            |(start, end): (u32, u32)| Value::new(text.get(start as usize..end as usize).unwrap_or_default());
         Member { key: slice(self.key), value: slice(self.value) }
     }
 }
@@ -250,7 +251,19 @@ mod tests {
         for text in ["[]", "7", "null", "\"x\"", "[[[[1]]]]"] {
             assert_eq!(Object::parse(text).unwrap_err(), ObjectError::OtherType, "{text}");
         }
-        for text in ["", "{", "{} x", "{\"a\":NaN}", "\u{feff}{}", "{'a':1}", "{\"a\":1,}", "{\"a\":01}", "[1", "nul", "{\"a\":\"\n\"}"] {
+        for text in [
+            "",
+            "{",
+            "{} x",
+            "{\"a\":NaN}",
+            "\u{feff}{}",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "{\"a\":01}",
+            "[1",
+            "nul",
+            "{\"a\":\"\n\"}",
+        ] {
             assert!(matches!(Object::parse(text), Err(ObjectError::Malformed { .. })), "{text}");
         }
     }

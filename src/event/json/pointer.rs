@@ -17,11 +17,14 @@ pub fn pointer_at(text: &str, offset: usize) -> String {
             }
             b'"' => {
                 let end = string_end(bytes, at);
-                let is_key = bytes.get(end..).is_some_and(|rest| {
-                    rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
-                });
+                let is_key = bytes
+                    .get(end..)
+                    .is_some_and(|rest| rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':'));
                 if let (true, Some(Step::Key(key))) = (is_key, path.last_mut()) {
-                    *key = text.get(at..end).and_then(|quoted| serde_json::from_str(quoted).ok()).unwrap_or_default();
+                    *key = text
+                        .get(at..end)
+                        .and_then(|quoted| serde_json::from_str(quoted).ok())
+                        .unwrap_or_default();
                 }
                 at = end;
                 continue;
@@ -66,7 +69,9 @@ mod tests {
     #[test]
     fn a_place_has_its_name() {
         let text = r#"{"a": {"b/c~\"d": [1, "x,]", {"e": 42}]}, "f": 7}"#;
-        for (value, want) in [("42", "/a/b~1c~0\"d/2/e"), ("7}", "/f"), ("1,", "/a/b~1c~0\"d/0"), ("{\"a\"", "")] {
+        for (value, want) in
+            [("42", "/a/b~1c~0\"d/2/e"), ("7}", "/f"), ("1,", "/a/b~1c~0\"d/0"), ("{\"a\"", "")]
+        {
             assert_eq!(pointer_at(text, text.find(value).unwrap()), want);
         }
     }

@@ -134,7 +134,8 @@ impl Scan<'_> {
 
 /// The exponent's size, 0 without one. Saturates: a hundred digits of exponent are out of range as well.
 fn exponent(literal: &[u8]) -> u32 {
-    let digits = literal.iter().skip_while(|byte| !matches!(byte, b'e' | b'E')).filter(|byte| byte.is_ascii_digit());
+    let digits =
+        literal.iter().skip_while(|byte| !matches!(byte, b'e' | b'E')).filter(|byte| byte.is_ascii_digit());
     digits.fold(0, |value: u32, digit| value.saturating_mul(10).saturating_add(u32::from(digit - b'0')))
 }
 
@@ -159,7 +160,8 @@ mod tests {
     #[test]
     fn numbers_have_edges() {
         let long = "1".repeat(100);
-        for good in [&long, "1e308", "1E-308", "-0", "1.0", "1e0000000308", "123456789012345678901234567890"] {
+        for good in [&long, "1e308", "1E-308", "-0", "1.0", "1e0000000308", "123456789012345678901234567890"]
+        {
             assert_eq!(storable(good, 1).as_deref(), Ok(good));
         }
         let too_long = format!("[1, {long}0]");

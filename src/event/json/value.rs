@@ -92,7 +92,14 @@ mod tests {
 
     #[test]
     fn blank_is_null_or_the_empty_string_and_nothing_else() {
-        for (text, want) in [("null", true), (r#""""#, true), ("0", false), ("false", false), ("[]", false), (r#"" ""#, false)] {
+        for (text, want) in [
+            ("null", true),
+            (r#""""#, true),
+            ("0", false),
+            ("false", false),
+            ("[]", false),
+            (r#"" ""#, false),
+        ] {
             assert_eq!(Value::new(text).is_blank(), want, "{text}");
         }
     }

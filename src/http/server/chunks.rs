@@ -43,7 +43,9 @@ impl Chunks {
     pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<usize, MalformedChunk> {
         let mut position = 0;
         while *self != Self::End {
-            let Some(rest) = bytes.get(position..) else { break };
+            let Some(rest) = bytes.get(position..) else {
+                break;
+            };
             let Some(&byte) = rest.first() else { break };
             if let Self::Data { left } = *self {
                 let taken = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());

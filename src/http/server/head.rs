@@ -75,7 +75,8 @@ pub(super) fn too_large(head: &[u8]) -> Refusal {
 /// CONNECT and `*` name no resource of ours.
 fn request_line(line: &[u8], settings: &Settings) -> Result<(), Refusal> {
     let mut parts = line.split(|&byte| byte == b' ');
-    let (Some(_method), Some(target), Some(_version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(_method), Some(target), Some(_version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(Refusal::Malformed("the request line is malformed"));
     };
@@ -221,7 +222,11 @@ mod tests {
 
     #[test]
     fn bare_line_feeds_are_refused_wherever_they_stand() {
-        for head in ["GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\r\n\n"] {
+        for head in [
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\n\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+        ] {
             assert!(matches!(judged(head), Err(Refusal::Malformed(_))), "{head:?}");
         }
     }
@@ -251,7 +256,8 @@ mod tests {
         assert_eq!(fields(64), Ok(Framing::Length(0)));
         assert_eq!(fields(65), Err(Refusal::HeadTooLarge));
         let bare = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".len();
-        let head = |bytes| judged(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(bytes - bare)));
+        let head =
+            |bytes| judged(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(bytes - bare)));
         assert_eq!(head(16 * 1024), Ok(Framing::Length(0)));
         assert_eq!(head(16 * 1024 + 1), Err(Refusal::HeadTooLarge));
         let path = judged(&format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "p".repeat(16 * 1024)));

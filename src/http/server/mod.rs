@@ -14,6 +14,7 @@
 mod chunks;
 mod connection;
 mod head;
+mod patience;
 mod refusal;
 mod stream;
 
@@ -45,9 +46,9 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a peer may take no byte of its answer.
     pub write_timeout: Duration,
-    /// The most header fields of a request.
+    /// The most header fields of a request; hyper itself takes no more than 100.
     pub headers: usize,
-    /// The most bytes of a request's head, its line included.
+    /// The most bytes of a request's head, its line included; hyper itself takes no more than 64 KiB.
     pub head_bytes: usize,
     /// The most bytes of a query string.
     pub query_bytes: usize,
@@ -91,7 +92,12 @@ impl Accept for TcpListener {
     }
 }
 
-async fn accept_all(listener: impl Accept + Sync, router: Router, settings: Settings, stop: CancellationToken) {
+async fn accept_all(
+    listener: impl Accept + Sync,
+    router: Router,
+    settings: Settings,
+    stop: CancellationToken,
+) {
     let settings = Arc::new(settings);
     let mut connections = JoinSet::new();
     loop {
@@ -121,7 +127,11 @@ async fn accept(listener: &impl Accept) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                ) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -24,13 +24,13 @@ use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep},
 };
 
 use super::{
     Settings,
     chunks::Chunks,
     head::{self, Framing},
+    patience::{Patience, Stall, Wait},
     refusal::Refusal,
 };
 
@@ -53,8 +53,7 @@ pub(super) struct Stream {
     idle: Wait,
     receiving: Arc<AtomicBool>,
     patience: Patience,
-    /// Runs while a write waits for the peer.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stall: Stall,
 }
 
 /// What comes next on the wire, behind the granted bytes.
@@ -70,41 +69,10 @@ enum Expected {
     Nothing(Option<Refusal>),
 }
 
-/// What a read waits for; each has its own deadline.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    FirstByte,
-    NextRequest,
-    RestOfHead,
-    /// Only a backstop: the handler that reads the body has stricter terms.
-    Body,
-}
-
-/// A deadline that is set when a read first has to wait, and costs nothing while none does.
-struct Patience {
-    wait: Option<Wait>,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Patience {
-    /// Ready when this wait has lasted too long. Waiting on for the same thing does not move the deadline.
-    fn poll(&mut self, cx: &mut Context<'_>, wait: Wait, limit: Duration) -> Poll<()> {
-        if self.wait.replace(wait) != Some(wait) {
-            self.sleep.as_mut().reset(Instant::now() + limit);
-        }
-        self.sleep.as_mut().poll(cx)
-    }
-
-    /// What was waited for has come.
-    fn end(&mut self) {
-        self.wait = None;
-    }
-}
-
 impl Stream {
     /// Wraps an accepted socket.
     pub(super) fn new(socket: TcpStream, settings: Arc<Settings>) -> Self {
-        let sleep = Box::pin(tokio::time::sleep(settings.first_byte_timeout));
+        let patience = Patience::new(settings.first_byte_timeout);
         Self {
             socket,
             settings,
@@ -113,8 +81,8 @@ impl Stream {
             expected: Expected::Head { searched: 0 },
             idle: Wait::FirstByte,
             receiving: Arc::default(),
-            patience: Patience { wait: None, sleep },
-            stalled: None,
+            patience,
+            stall: Stall::default(),
         }
     }
 
@@ -127,14 +95,17 @@ impl Stream {
     /// Ends the connection: gives the answer that is due, and reads for a moment what the peer is still sending. Bytes
     /// that nobody has read would make the kernel send a reset, which can overtake the answer.
     pub(super) async fn close(mut self) {
-        let refusal = if let Expected::Nothing(refusal) = self.expected { refusal } else { None };
+        let refusal = match self.expected {
+            Expected::Nothing(refusal) => refusal,
+            _ => None,
+        };
         let unread = refusal.is_some()
             || self.receiving.load(Ordering::Relaxed)
             || !self.buffer.is_empty()
             || self.socket.try_read(&mut [0]).is_ok_and(|bytes| bytes > 0);
         let farewell = async {
             if let Some(refusal) = refusal {
-                tracing::debug!(status = refusal.status(), "request refused before its handler");
+                tracing::debug!(status = refusal.status(), "request refused");
                 self.socket.write_all(refusal.response().as_bytes()).await?;
             }
             self.socket.shutdown().await?;
@@ -155,7 +126,9 @@ impl Stream {
                 self.expected = Expected::Head { searched: 0 };
                 Poll::Ready(Ok(()))
             }
-            Expected::Length(_) | Expected::Chunks(_) if self.buffer.is_empty() => self.poll_fill(cx, Wait::Body),
+            Expected::Length(_) | Expected::Chunks(_) if self.buffer.is_empty() => {
+                self.poll_fill(cx, Wait::Body)
+            }
             Expected::Length(left) => {
                 self.granted = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
                 self.expected = Expected::Length(left - self.granted as u64);
@@ -231,7 +204,7 @@ impl Stream {
         self.poll_waited(cx, Wait::Body, read.map(|()| bytes))
     }
 
-    /// Ends the stream where the peer has, or where its read has waited too long.
+    /// Ends the stream where the peer has ended it, or where a read has waited too long.
     fn poll_waited(&mut self, cx: &mut Context<'_>, wait: Wait, read: Poll<usize>) -> Poll<io::Result<()>> {
         match read {
             Poll::Ready(0) => self.expected = Expected::Nothing(None),
@@ -258,17 +231,6 @@ impl Stream {
             Expected::Head { .. } | Expected::Nothing(_) => true,
         };
         self.receiving.store(self.granted > 0 || !at_hand, Ordering::Relaxed);
-    }
-
-    /// Passes the outcome of a write on, unless the peer has not taken a byte for too long.
-    fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let limit = self.settings.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -299,7 +261,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
-        this.poll_written(cx, written)
+        this.stall.poll(cx, written, this.settings.write_timeout)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

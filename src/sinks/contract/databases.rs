@@ -13,55 +13,25 @@ pub(super) async fn a_missing_table_is_for_a_person_to_mend(house: &House) {
     let first = batch(1, true, 0, &events, &[]);
     assert_eq!(house.sink.cursor(first.spool_id).await.unwrap(), None);
     for table in ["cursors", "events"] {
-        house
-            .execute(&format!("ALTER TABLE {table} RENAME TO elsewhere"))
-            .await;
-        assert_eq!(
-            house.sink.write(&first).await.unwrap_err().class,
-            ErrorClass::Configuration
-        );
+        house.execute(&format!("ALTER TABLE {table} RENAME TO elsewhere")).await;
+        assert_eq!(house.sink.write(&first).await.unwrap_err().class, ErrorClass::Configuration);
         if table == "events" {
-            assert_eq!(
-                house.sink.canary().await.unwrap_err().class,
-                ErrorClass::Configuration
-            );
+            assert_eq!(house.sink.canary().await.unwrap_err().class, ErrorClass::Configuration);
         }
-        house
-            .execute(&format!("ALTER TABLE elsewhere RENAME TO {table}"))
-            .await;
+        house.execute(&format!("ALTER TABLE elsewhere RENAME TO {table}")).await;
     }
-    house
-        .execute("ALTER TABLE events RENAME COLUMN page TO elsewhere")
-        .await;
-    assert_eq!(
-        house.sink.write(&first).await.unwrap_err().class,
-        ErrorClass::Configuration
-    );
-    house
-        .execute("ALTER TABLE events RENAME COLUMN elsewhere TO page")
-        .await;
+    house.execute("ALTER TABLE events RENAME COLUMN page TO elsewhere").await;
+    assert_eq!(house.sink.write(&first).await.unwrap_err().class, ErrorClass::Configuration);
+    house.execute("ALTER TABLE events RENAME COLUMN elsewhere TO page").await;
     house.sink.write(&first).await.unwrap();
 }
 
 pub(super) async fn a_row_that_a_strange_constraint_holds_back_is_poison(house: &House) {
     house.sink.canary().await.unwrap();
-    house
-        .execute("CREATE UNIQUE INDEX strange ON events (time)")
-        .await;
-    let same_time = |number| Event {
-        time: 5,
-        ..keyed(number, &number.to_string())
-    };
-    house
-        .sink
-        .write(&batch(1, true, 0, &[same_time(1)], &[]))
-        .await
-        .unwrap();
-    let error = house
-        .sink
-        .write(&batch(1, false, 1, &[event(2), same_time(3)], &[]))
-        .await
-        .unwrap_err();
+    house.execute("CREATE UNIQUE INDEX strange ON events (time)").await;
+    let same_time = |number| Event { time: 5, ..keyed(number, &number.to_string()) };
+    house.sink.write(&batch(1, true, 0, &[same_time(1)], &[])).await.unwrap();
+    let error = house.sink.write(&batch(1, false, 1, &[event(2), same_time(3)], &[])).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::PoisonRow);
     assert_eq!(house.events().await, [same_time(1)]);
     assert_eq!(house.cursor(1).await.unwrap().next_sequence, 1);
@@ -74,10 +44,7 @@ pub(super) async fn a_write_that_was_abandoned_is_whole_or_nothing(house: &House
     let mut abandoned = 0;
     for round in 1..60 {
         let keyed = |number| keyed(round * 10 + number, &round.to_string());
-        let (events, refusals) = (
-            [keyed(1), keyed(2), event(round * 10 + 3)],
-            [refusal(round * 10 + 4)],
-        );
+        let (events, refusals) = ([keyed(1), keyed(2), event(round * 10 + 3)], [refusal(round * 10 + 4)]);
         let batch = batch(round.into(), true, 0, &events, &refusals);
         let outcome = after_steps(1 + round % 15, house.sink.write(&batch)).await;
         abandoned += u64::from(outcome.is_none());
@@ -92,19 +59,13 @@ pub(super) async fn a_write_that_was_abandoned_is_whole_or_nothing(house: &House
         }
         assert_eq!(house.cursor(round.into()).await.unwrap().accounted(), 4);
         let total = usize::try_from(round).unwrap() * 2;
-        assert_eq!(
-            (house.events().await.len(), house.refusals().await.len()),
-            (total, total)
-        );
+        assert_eq!((house.events().await.len(), house.refusals().await.len()), (total, total));
     }
     assert!(abandoned > 0, "every write came through");
 }
 
 /// Drops a future that is not ready after this many steps.
-async fn after_steps<T>(
-    steps: u64,
-    mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>,
-) -> Option<T> {
+async fn after_steps<T>(steps: u64, mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>) -> Option<T> {
     let mut left = steps;
     poll_fn(|context| {
         left -= 1;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    database::{Pool, testing::TestDatabase},
+    database::{Kind, Pool, testing::TestDatabase},
     event::{
         record::{Event, Refusal},
         time::parse_rfc3339,
@@ -28,6 +28,11 @@ pub(super) struct House {
     storage: Storage,
 }
 
+enum Rows {
+    Sqlite(Vec<SqliteRow>),
+    Postgres(Vec<PgRow>),
+}
+
 enum Storage {
     Memory(Arc<MemorySink>),
     Sql(TestDatabase),
@@ -37,10 +42,7 @@ impl House {
     #[expect(clippy::unused_async, reason = "all houses are built alike")]
     pub(super) async fn memory() -> Self {
         let sink = Arc::new(MemorySink::new(LANE));
-        Self {
-            sink: sink.clone(),
-            storage: Storage::Memory(sink),
-        }
+        Self { sink: sink.clone(), storage: Storage::Memory(sink) }
     }
 
     #[expect(clippy::unused_async, reason = "all houses are built alike")]
@@ -53,94 +55,66 @@ impl House {
     }
 
     fn sql(database: TestDatabase) -> Self {
-        Self {
-            sink: sql_sink(database.handle(), LANE, Clock::manual(0)),
-            storage: Storage::Sql(database),
-        }
+        Self { sink: sql_sink(database.handle(), LANE, Clock::manual(0)), storage: Storage::Sql(database) }
     }
 
     /// All events by id, as they are stored.
     pub(super) async fn events(&self) -> Vec<Event> {
-        let database = match &self.storage {
+        let sql = match &self.storage {
             Storage::Memory(sink) => return sink.events(),
-            Storage::Sql(database) => database.handle(),
+            Storage::Sql(database) if database.handle().kind() == Kind::Sqlite => {
+                "SELECT * FROM events ORDER BY event_id".into()
+            }
+            Storage::Sql(_) => format!(
+                "SELECT *, event_id::text, event::text, context::text, {}, {} FROM events ORDER BY events.event_id",
+                as_text("time"),
+                as_text("received_at")
+            ),
         };
-        match database.pool().await.unwrap() {
-            Pool::Sqlite(pools) => {
-                let rows = sqlx::query("SELECT * FROM events ORDER BY event_id")
-                    .fetch_all(pools.readers())
-                    .await;
-                rows.unwrap().iter().map(sqlite::event).collect()
-            }
-            Pool::Postgres(pool) => {
-                let rows = sqlx::query(AssertSqlSafe(format!(
-                    "SELECT *, event_id::text AS event_id, {}, {}, event::text AS event, context::text AS context \
-                     FROM events ORDER BY events.event_id",
-                    as_text("time"),
-                    as_text("received_at")
-                )));
-                rows.fetch_all(pool)
-                    .await
-                    .unwrap()
-                    .iter()
-                    .map(postgres::event)
-                    .collect()
-            }
+        match self.select(&sql).await {
+            Rows::Sqlite(rows) => rows.iter().map(sqlite::event).collect(),
+            Rows::Postgres(rows) => rows.iter().map(postgres::event).collect(),
         }
     }
 
     /// All refusals by id, as they are stored.
     pub(super) async fn refusals(&self) -> Vec<Refusal> {
-        let database = match &self.storage {
+        let sql = match &self.storage {
             Storage::Memory(sink) => return sink.refusals(),
-            Storage::Sql(database) => database.handle(),
+            Storage::Sql(database) if database.handle().kind() == Kind::Sqlite => {
+                "SELECT * FROM refusals ORDER BY refusal_id".into()
+            }
+            Storage::Sql(_) => format!(
+                "SELECT *, refusal_id::text, {} FROM refusals ORDER BY refusals.refusal_id",
+                as_text("received_at")
+            ),
         };
-        match database.pool().await.unwrap() {
-            Pool::Sqlite(pools) => {
-                let rows = sqlx::query("SELECT * FROM refusals ORDER BY refusal_id")
-                    .fetch_all(pools.readers())
-                    .await;
-                rows.unwrap().iter().map(sqlite::refusal).collect()
-            }
-            Pool::Postgres(pool) => {
-                let rows = sqlx::query(AssertSqlSafe(format!(
-                    "SELECT *, refusal_id::text AS refusal_id, {} FROM refusals ORDER BY refusals.refusal_id",
-                    as_text("received_at")
-                )));
-                rows.fetch_all(pool)
-                    .await
-                    .unwrap()
-                    .iter()
-                    .map(postgres::refusal)
-                    .collect()
-            }
+        match self.select(&sql).await {
+            Rows::Sqlite(rows) => rows.iter().map(sqlite::refusal).collect(),
+            Rows::Postgres(rows) => rows.iter().map(postgres::refusal).collect(),
         }
     }
 
     /// The lane's row of `cursors`.
     pub(super) async fn cursor(&self, spool: u128) -> Option<Cursor> {
         let spool_id = Uuid::from_u128(spool);
-        let database = match &self.storage {
-            Storage::Memory(sink) => return sink.cursor_row(spool_id),
-            Storage::Sql(database) => database.handle(),
-        };
-        let sql =
-            format!("SELECT * FROM cursors WHERE spool_id = '{spool_id}' AND lane = '{LANE}'");
-        match database.pool().await.unwrap() {
-            Pool::Sqlite(pools) => {
-                let row = sqlx::query(AssertSqlSafe(sql))
-                    .fetch_optional(pools.readers())
-                    .await
-                    .unwrap();
-                row.as_ref().map(sqlite::cursor)
-            }
-            Pool::Postgres(pool) => {
-                let row = sqlx::query(AssertSqlSafe(sql))
-                    .fetch_optional(pool)
-                    .await
-                    .unwrap();
-                row.as_ref().map(postgres::cursor)
-            }
+        if let Storage::Memory(sink) = &self.storage {
+            return sink.cursor_row(spool_id);
+        }
+        let sql = format!("SELECT * FROM cursors WHERE spool_id = '{spool_id}' AND lane = '{LANE}'");
+        match self.select(&sql).await {
+            Rows::Sqlite(rows) => rows.first().map(sqlite::cursor),
+            Rows::Postgres(rows) => rows.first().map(postgres::cursor),
+        }
+    }
+
+    /// A raw statement is one message, so that this works behind a pooler, too.
+    async fn select(&self, sql: &str) -> Rows {
+        let Storage::Sql(database) = &self.storage else { panic!("the reference has no SQL") };
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        match database.handle().pool().await.unwrap() {
+            Pool::Sqlite(pools) => Rows::Sqlite(sql.fetch_all(pools.readers()).await.unwrap()),
+            Pool::Postgres(pool) => Rows::Postgres(sql.fetch_all(pool).await.unwrap()),
         }
     }
 
@@ -150,10 +124,7 @@ impl House {
         match &self.storage {
             Storage::Memory(sink) => sink.set_cursor_row(spool_id, None),
             Storage::Sql(_) => {
-                self.execute(&format!(
-                    "DELETE FROM cursors WHERE spool_id = '{spool_id}'"
-                ))
-                .await;
+                self.execute(&format!("DELETE FROM cursors WHERE spool_id = '{spool_id}'")).await;
             }
         }
     }
@@ -163,8 +134,7 @@ impl House {
         match &self.storage {
             Storage::Memory(sink) => sink.clear(),
             Storage::Sql(_) => {
-                self.execute("DELETE FROM events; DELETE FROM refusals; DELETE FROM cursors")
-                    .await;
+                self.execute("DELETE FROM events; DELETE FROM refusals; DELETE FROM cursors").await;
             }
         }
     }
@@ -204,18 +174,12 @@ macro_rules! readers {
             where
                 T: sqlx::Decode<'r, <$row as Row>::Database> + sqlx::Type<<$row as Row>::Database>,
             {
-                let column = row
-                    .columns()
-                    .iter()
-                    .rposition(|column| sqlx::Column::name(column) == name);
+                let column = row.columns().iter().rposition(|column| sqlx::Column::name(column) == name);
                 row.get(column.unwrap())
             }
 
             fn id(row: &$row, name: &str) -> (u64, u64) {
-                get::<String>(row, name)
-                    .parse::<Uuid>()
-                    .unwrap()
-                    .as_u64_pair()
+                get::<String>(row, name).parse::<Uuid>().unwrap().as_u64_pair()
             }
 
             fn time(row: &$row, name: &str) -> i64 {
@@ -269,8 +233,7 @@ macro_rules! readers {
                     rule: get(row, "rule"),
                     pointer: get(row, "pointer"),
                     message: get(row, "message"),
-                    element: get::<Option<i64>>(row, "element")
-                        .map(|element| element.try_into().unwrap()),
+                    element: get::<Option<i64>>(row, "element").map(|element| element.try_into().unwrap()),
                     method: get(row, "method"),
                     path: get(row, "path"),
                     content_type: get(row, "content_type"),
@@ -300,5 +263,5 @@ macro_rules! readers {
     };
 }
 
-readers!(sqlite, sqlx::sqlite::SqliteRow);
-readers!(postgres, sqlx::postgres::PgRow);
+readers!(sqlite, SqliteRow);
+readers!(postgres, PgRow);

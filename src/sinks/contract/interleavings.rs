@@ -32,26 +32,12 @@ fn row(id: u64) -> Event {
     let hashes: [&[u8]; 3] = [b"", b"one", b"two"];
     let key = (!id.is_multiple_of(7)).then(|| format!("key {}", id % 5));
     let hash = hashes[usize::try_from(id / 5).unwrap() % hashes.len()];
-    Event {
-        dedup_key: key,
-        event_hash: Bytes::from_static(hash),
-        ..event(id)
-    }
+    Event { dedup_key: key, event_hash: Bytes::from_static(hash), ..event(id) }
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (
-        1..=2_u128,
-        prop::bool::weighted(0.1),
-        vec(0..60_u64, 0..12),
-        vec(0..9_u64, 0..3),
-    )
-        .prop_map(|(spool, restored, events, refusals)| Step {
-            spool,
-            restored,
-            events,
-            refusals,
-        })
+    (1..=2_u128, prop::bool::weighted(0.1), vec(0..60_u64, 0..12), vec(0..9_u64, 0..3))
+        .prop_map(|(spool, restored, events, refusals)| Step { spool, restored, events, refusals })
 }
 
 pub(super) async fn any_history_ends_as_with_the_reference(house: &House) {
@@ -64,16 +50,8 @@ pub(super) async fn any_history_ends_as_with_the_reference(house: &House) {
         for step in &history {
             take(step, house, &reference, &history).await;
         }
-        assert_eq!(
-            house.events().await,
-            reference.events().await,
-            "{history:?}"
-        );
-        assert_eq!(
-            house.refusals().await,
-            reference.refusals().await,
-            "{history:?}"
-        );
+        assert_eq!(house.events().await, reference.events().await, "{history:?}");
+        assert_eq!(house.refusals().await, reference.refusals().await, "{history:?}");
     }
 }
 
@@ -82,33 +60,13 @@ async fn take(step: &Step, house: &House, reference: &House, history: &[Step]) {
         house.forget_cursor(step.spool).await;
         reference.forget_cursor(step.spool).await;
     }
-    let stands_at = reference
-        .cursor(step.spool)
-        .await
-        .map(|cursor| cursor.next_sequence);
+    let stands_at = reference.cursor(step.spool).await.map(|cursor| cursor.next_sequence);
     let events: Vec<Event> = step.events.iter().copied().map(row).collect();
     let refusals: Vec<Refusal> = step.refusals.iter().map(|id| refusal(100 + id)).collect();
-    let batch = batch(
-        step.spool,
-        stands_at.is_none(),
-        stands_at.unwrap_or(3),
-        &events,
-        &refusals,
-    );
+    let batch = batch(step.spool, stands_at.is_none(), stands_at.unwrap_or(3), &events, &refusals);
     let expected = reference.sink.write(&batch).await.unwrap();
-    assert_eq!(
-        house.sink.write(&batch).await.unwrap(),
-        expected,
-        "{step:?} of {history:?}"
-    );
+    assert_eq!(house.sink.write(&batch).await.unwrap(), expected, "{step:?} of {history:?}");
     let cursor = house.cursor(step.spool).await.unwrap();
-    assert_eq!(
-        Some(cursor),
-        reference.cursor(step.spool).await,
-        "{step:?} of {history:?}"
-    );
-    assert_eq!(
-        cursor.accounted(),
-        cursor.next_sequence - cursor.first_sequence
-    );
+    assert_eq!(Some(cursor), reference.cursor(step.spool).await, "{step:?} of {history:?}");
+    assert_eq!(cursor.accounted(), cursor.next_sequence - cursor.first_sequence);
 }

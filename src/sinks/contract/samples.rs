@@ -31,10 +31,7 @@ pub(super) fn event(number: u64) -> Event {
 
 /// The same with a key.
 pub(super) fn keyed(number: u64, key: &str) -> Event {
-    Event {
-        dedup_key: Some(key.into()),
-        ..event(number)
-    }
+    Event { dedup_key: Some(key.into()), ..event(number) }
 }
 
 /// A refusal with this number as its id.
@@ -105,14 +102,8 @@ pub(super) fn difficult_events() -> Vec<Event> {
         context: Bytes::from_static(b"[]"),
         ..Event::default()
     };
-    let times = [-1, 0, 1, EARLIEST + 1, 951_782_400_123_456]
-        .into_iter()
-        .zip(10..);
-    let at_times = times.map(|(time, number)| Event {
-        time,
-        received_at: time,
-        ..event(number)
-    });
+    let times = [-1, 0, 1, EARLIEST + 1, 951_782_400_123_456].into_iter().zip(10..);
+    let at_times = times.map(|(time, number)| Event { time, received_at: time, ..event(number) });
     [full, empty].into_iter().chain(at_times).collect()
 }
 

@@ -49,21 +49,14 @@ pub struct MemorySink {
 
 impl fmt::Debug for MemorySink {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("MemorySink")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        formatter.debug_struct("MemorySink").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl MemorySink {
     /// An empty sink.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            state: Mutex::default(),
-            commits: watch::Sender::new(0),
-        }
+        Self { name: name.into(), state: Mutex::default(), commits: watch::Sender::new(0) }
     }
 
     /// Adds to what becomes of the next calls of `write`, one each; calls beyond the script pass.
@@ -128,10 +121,7 @@ impl MemorySink {
     /// Returns once the lane's cursor for this spool has reached `next_sequence`.
     pub async fn reached(&self, spool_id: Uuid, next_sequence: u64) {
         let mut commits = self.commits.subscribe();
-        while self
-            .cursor_row(spool_id)
-            .is_none_or(|row| row.next_sequence < next_sequence)
-        {
+        while self.cursor_row(spool_id).is_none_or(|row| row.next_sequence < next_sequence) {
             // The sender lives in `self`, so that waiting cannot fail.
             let _ = commits.changed().await;
         }
@@ -154,11 +144,9 @@ impl State {
         let written = self.tables.insert(batch);
         self.tables.move_cursor(batch, written);
         match scripted {
-            Scripted::LoseAnswer => Err(SinkError::new(
-                ErrorClass::OutcomeUnknown,
-                "scripted",
-                "the answer was lost",
-            )),
+            Scripted::LoseAnswer => {
+                Err(SinkError::new(ErrorClass::OutcomeUnknown, "scripted", "the answer was lost"))
+            }
             Scripted::Pass | Scripted::Fail(_) => Ok(written),
         }
     }
@@ -175,26 +163,14 @@ impl State {
             row::time(refusal.received_at)?;
             self.refuse_poison(refusal.refusal_id(), &refusal.source)?;
         }
-        let stands_at = self
-            .tables
-            .cursors
-            .get(&batch.spool_id)
-            .map(|row| row.next_sequence);
-        if stands_at == batch.expected {
-            Ok(())
-        } else {
-            Err(row::cursor_moved())
-        }
+        let stands_at = self.tables.cursors.get(&batch.spool_id).map(|row| row.next_sequence);
+        if stands_at == batch.expected { Ok(()) } else { Err(row::cursor_moved()) }
     }
 
     fn refuse_poison(&self, id: Uuid, source: &str) -> Result<(), SinkError> {
         let scripted = self.poison.as_ref().is_some_and(|is_poison| is_poison(id));
         if scripted || source.is_empty() {
-            return Err(SinkError::new(
-                ErrorClass::PoisonRow,
-                "poison",
-                "a row that cannot be stored",
-            ));
+            return Err(SinkError::new(ErrorClass::PoisonRow, "poison", "a row that cannot be stored"));
         }
         Ok(())
     }
@@ -211,11 +187,7 @@ impl Sink for MemorySink {
         if let Some(class) = state.cursor_failures.pop_front() {
             return Err(SinkError::new(class, "scripted", "the test said so"));
         }
-        Ok(state
-            .tables
-            .cursors
-            .get(&spool_id)
-            .map(|row| row.next_sequence))
+        Ok(state.tables.cursors.get(&spool_id).map(|row| row.next_sequence))
     }
 
     async fn write(&self, batch: &Batch<'_>) -> Result<Written, SinkError> {

@@ -27,12 +27,7 @@ pub struct Cursor {
 impl Cursor {
     /// How many sequences the totals account for: always `next_sequence - first_sequence`.
     pub fn accounted(&self) -> u64 {
-        let Written {
-            stored,
-            duplicates,
-            conflicts,
-            refusals,
-        } = self.written;
+        let Written { stored, duplicates, conflicts, refusals } = self.written;
         stored + duplicates + conflicts + refusals + self.dead + self.gaps
     }
 
@@ -59,25 +54,15 @@ pub(super) struct Tables {
 impl Tables {
     /// Inserts the rows and says what became of them.
     pub(super) fn insert(&mut self, batch: &Batch<'_>) -> Written {
-        let mut written = Written {
-            refusals: batch.refusals.len() as u64,
-            ..Written::default()
-        };
+        let mut written = Written { refusals: batch.refusals.len() as u64, ..Written::default() };
         for &refusal in &batch.refusals {
-            self.refusals
-                .entry(refusal.refusal_id())
-                .or_insert_with(|| refusal.clone());
+            self.refusals.entry(refusal.refusal_id()).or_insert_with(|| refusal.clone());
         }
         for &event in &batch.events {
             let id = event.event_id();
-            let key = event
-                .dedup_key
-                .clone()
-                .map(|key| (event.source.clone(), key));
-            let owner = key
-                .as_ref()
-                .and_then(|key| self.keys.get(key))
-                .and_then(|owner| self.events.get(owner));
+            let key = event.dedup_key.clone().map(|key| (event.source.clone(), key));
+            let owner =
+                key.as_ref().and_then(|key| self.keys.get(key)).and_then(|owner| self.events.get(owner));
             let owner_hash = owner.map(|owner| owner.event_hash.clone());
             match (self.events.entry(id), owner_hash) {
                 (Entry::Occupied(_), _) => written.duplicates += 1,
@@ -100,13 +85,7 @@ impl Tables {
 
     /// Moves the lane's cursor, or begins one.
     pub(super) fn move_cursor(&mut self, batch: &Batch<'_>, written: Written) {
-        let begins = Cursor {
-            first_sequence: batch.from,
-            ..Cursor::default()
-        };
-        self.cursors
-            .entry(batch.spool_id)
-            .or_insert(begins)
-            .advance(batch, written);
+        let begins = Cursor { first_sequence: batch.from, ..Cursor::default() };
+        self.cursors.entry(batch.spool_id).or_insert(begins).advance(batch, written);
     }
 }

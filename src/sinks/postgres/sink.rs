@@ -36,11 +36,7 @@ pub struct PostgresSink {
 impl PostgresSink {
     /// A sink with this name. Does no I/O.
     pub fn new(name: String, database: Database, clock: Clock) -> Self {
-        Self {
-            name,
-            database,
-            clock,
-        }
+        Self { name, database, clock }
     }
 
     /// Runs `work` in a transaction and commits it, if `work` says so. A connection that failed us is closed: its
@@ -53,9 +49,8 @@ impl PostgresSink {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let mut connection = self.database.postgres().await?.acquire().await?;
         let outcome = attempt(&mut connection, work, commit, deadline).await;
-        let harmless = |error: &SinkError| {
-            matches!(error.class, ErrorClass::PoisonRow | ErrorClass::CursorMoved)
-        };
+        let harmless =
+            |error: &SinkError| matches!(error.class, ErrorClass::PoisonRow | ErrorClass::CursorMoved);
         if outcome.as_ref().is_err_and(|error| !harmless(error)) {
             connection.close_on_drop();
         }
@@ -78,11 +73,7 @@ impl PostgresSink {
             statement = statement.bind(number);
         }
         let moved = statement.execute(connection).await?.rows_affected();
-        if moved == 1 {
-            Ok(())
-        } else {
-            Err(row::cursor_moved())
-        }
+        if moved == 1 { Ok(()) } else { Err(row::cursor_moved()) }
     }
 }
 
@@ -108,9 +99,7 @@ pub(super) async fn attempt<T>(
         return Ok(done);
     }
     let committed = timeout_at(deadline, transaction.commit()).await;
-    committed
-        .map_err(|_| no_answer(ErrorClass::OutcomeUnknown))?
-        .map_err(sql::commit_error)?;
+    committed.map_err(|_| no_answer(ErrorClass::OutcomeUnknown))?.map_err(sql::commit_error)?;
     Ok(done)
 }
 
@@ -121,11 +110,8 @@ async fn insert(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Writ
         [] => 0,
         events => EventColumns::of(events)?.insert(connection).await?,
     };
-    let uninserted = if stored < events.len() as u64 {
-        find_uninserted(connection, &events).await?
-    } else {
-        Vec::new()
-    };
+    let uninserted =
+        if stored < events.len() as u64 { find_uninserted(connection, &events).await? } else { Vec::new() };
     let conflicts = sql::conflicts(&uninserted)?;
     let refusals = row::by_id(batch.refusals.iter().copied().chain(&conflicts));
     if !refusals.is_empty() {
@@ -141,35 +127,15 @@ async fn find_uninserted<'a>(
 ) -> Result<Vec<Uninserted<'a>>, SinkError> {
     let found: Vec<(i64, bool, Option<Vec<u8>>)> = sqlx::query_as(FIND_UNINSERTED)
         .persistent(false)
-        .bind(
-            events
-                .iter()
-                .map(|event| event.event_id())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            events
-                .iter()
-                .map(|event| event.source.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            events
-                .iter()
-                .map(|event| event.dedup_key.as_deref())
-                .collect::<Vec<_>>(),
-        )
+        .bind(events.iter().map(|event| event.event_id()).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.source.as_str()).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.dedup_key.as_deref()).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     let with_event = |(ordinal, owned, hash): (i64, bool, Option<Vec<u8>>)| {
         // PostgreSQL counts from 1.
-        let event = usize::try_from(ordinal - 1)
-            .ok()
-            .and_then(|index| events.get(index))?;
-        Some(Uninserted {
-            event,
-            owner_hash: owned.then(|| hash.unwrap_or_default()),
-        })
+        let event = usize::try_from(ordinal - 1).ok().and_then(|index| events.get(index))?;
+        Some(Uninserted { event, owner_hash: owned.then(|| hash.unwrap_or_default()) })
     };
     Ok(found.into_iter().filter_map(with_event).collect())
 }
@@ -182,10 +148,8 @@ impl Sink for PostgresSink {
 
     async fn cursor(&self, spool_id: Uuid) -> Result<Option<u64>, SinkError> {
         let find = async |connection: &mut PgConnection| {
-            let statement = sqlx::query_scalar(sql::CURSOR)
-                .persistent(false)
-                .bind(spool_id)
-                .bind(self.name.as_str());
+            let statement =
+                sqlx::query_scalar(sql::CURSOR).persistent(false).bind(spool_id).bind(self.name.as_str());
             Ok(statement.fetch_optional(connection).await?)
         };
         let next: Option<i64> = self.transact(find, false).await?;

@@ -30,18 +30,12 @@ impl World {
     async fn execute(&self, sql: &str) {
         let handle = self.database.handle();
         let pool = handle.postgres().await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(pool)
-            .await
-            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
     }
 
     async fn text(&self, sql: &str) -> String {
         let handle = self.database.handle();
-        sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(handle.postgres().await.unwrap())
-            .await
-            .unwrap()
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(handle.postgres().await.unwrap()).await.unwrap()
     }
 
     /// Writes one event as the first of a spool of its own.
@@ -73,10 +67,10 @@ fn event(number: u64, json: &'static str) -> Event {
 #[tokio::test]
 async fn jsonb_keeps_every_digit_and_refuses_what_it_cannot_hold() {
     let world = world().await;
-    let numbers = r#"{"b":12345678901234567890123,"a":[1.500,-0.0,1e3,0.1e-20],"a":[1.500,-0.0,1e3,0.1e-20]}"#;
+    let numbers =
+        r#"{"b":12345678901234567890123,"a":[1.500,-0.0,1e3,0.1e-20],"a":[1.500,-0.0,1e3,0.1e-20]}"#;
     world.write(1, &event(1, numbers)).await.unwrap();
-    let kept =
-        r#"{"a": [1.500, 0.0, 1000, 0.000000000000000000001], "b": 12345678901234567890123}"#;
+    let kept = r#"{"a": [1.500, 0.0, 1000, 0.000000000000000000001], "b": 12345678901234567890123}"#;
     assert_eq!(world.text("SELECT event::text FROM events").await, kept);
     for (poison, code) in [
         (r#"{"a":"\u0000"}"#, "22P05"),
@@ -86,24 +80,13 @@ async fn jsonb_keeps_every_digit_and_refuses_what_it_cannot_hold() {
         ("\"\0\"", "22021"),
     ] {
         let error = world.write(2, &event(2, poison)).await.unwrap_err();
-        assert_eq!(
-            (error.class, error.code.as_str()),
-            (ErrorClass::PoisonRow, code),
-            "{poison:?}"
-        );
+        assert_eq!((error.class, error.code.as_str()), (ErrorClass::PoisonRow, code), "{poison:?}");
     }
     // An index takes less than 2,704 bytes, after compression.
-    let digits: Vec<_> = (0..3_000)
-        .map(|number| Uuid::from_u128(number * number * number).to_string())
-        .collect();
-    let too_long = Event {
-        dedup_key: Some(digits.concat()),
-        ..event(2, "1")
-    };
-    assert_eq!(
-        world.write(2, &too_long).await.unwrap_err().class,
-        ErrorClass::PoisonRow
-    );
+    let digits: Vec<_> =
+        (0..3_000).map(|number| Uuid::from_u128(number * number * number).to_string()).collect();
+    let too_long = Event { dedup_key: Some(digits.concat()), ..event(2, "1") };
+    assert_eq!(world.write(2, &too_long).await.unwrap_err().class, ErrorClass::PoisonRow);
     world.write(2, &event(2, "1")).await.unwrap();
 }
 
@@ -111,27 +94,12 @@ async fn jsonb_keeps_every_digit_and_refuses_what_it_cannot_hold() {
 async fn a_read_only_server_is_for_a_person_to_mend_and_then_works() {
     let world = world().await;
     let name = world.text("SELECT current_database()").await;
-    world
-        .execute(&format!(
-            "ALTER DATABASE {name} SET default_transaction_read_only = on"
-        ))
-        .await;
+    world.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     // The setting is for new connections.
-    let sink = PostgresSink::new(
-        "storage".into(),
-        world.database.stranger(),
-        Clock::manual(0),
-    );
+    let sink = PostgresSink::new("storage".into(), world.database.stranger(), Clock::manual(0));
     let refused = sink.canary().await.unwrap_err();
-    assert_eq!(
-        (refused.class, refused.code.as_str()),
-        (ErrorClass::Configuration, "25006")
-    );
-    world
-        .execute(&format!(
-            "ALTER DATABASE {name} RESET default_transaction_read_only"
-        ))
-        .await;
+    assert_eq!((refused.class, refused.code.as_str()), (ErrorClass::Configuration, "25006"));
+    world.execute(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
     sink.canary().await.unwrap();
 }
 
@@ -150,10 +118,7 @@ async fn a_connection_lost_while_committing_leaves_the_outcome_unknown() {
     let world = world().await;
     at_commit(&world, "pg_terminate_backend(pg_backend_pid())").await;
     let error = world.write(1, &event(1, "1")).await.unwrap_err();
-    assert_eq!(
-        (error.class, error.code.as_str()),
-        (ErrorClass::OutcomeUnknown, "57P01")
-    );
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::OutcomeUnknown, "57P01"));
     assert_eq!(world.sink.cursor(Uuid::from_u128(1)).await.unwrap(), None);
     world.execute("DROP TRIGGER at_commit ON events").await;
     world.write(1, &event(1, "1")).await.unwrap();
@@ -177,13 +142,8 @@ async fn a_server_that_does_not_answer_is_given_up() {
     let soon = || Instant::now() + Duration::from_millis(20);
     let mut connection = handle.postgres().await.unwrap().acquire().await.unwrap();
     let hangs = async |_: &mut PgConnection| pending::<Result<(), SinkError>>().await;
-    let error = attempt(&mut connection, hangs, true, soon())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.class, error.code.as_str()),
-        (ErrorClass::Transient, "timeout")
-    );
+    let error = attempt(&mut connection, hangs, true, soon()).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Transient, "timeout"));
 
     at_commit(&world, "pg_sleep(600)").await;
     let insert = async |connection: &mut PgConnection| {
@@ -193,16 +153,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
         Ok(sqlx::raw_sql(insert).execute(connection).await?)
     };
     let mut connection = handle.postgres().await.unwrap().acquire().await.unwrap();
-    let error = attempt(
-        &mut connection,
-        insert,
-        true,
-        Instant::now() + Duration::from_secs(1),
-    )
-    .await
-    .unwrap_err();
-    assert_eq!(
-        (error.class, error.code.as_str()),
-        (ErrorClass::OutcomeUnknown, "timeout")
-    );
+    let error =
+        attempt(&mut connection, insert, true, Instant::now() + Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::OutcomeUnknown, "timeout"));
 }

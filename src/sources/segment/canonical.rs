@@ -12,18 +12,21 @@ use super::{
     element::Arrival,
     field::Fields,
 };
-use crate::{
-    event::{
-        json::value::{Value, ValueKind},
-        record::{Event, content_hash},
-    },
+use crate::event::{
+    json::value::{Value, ValueKind},
+    record::{Event, content_hash},
 };
 
 /// A dedup key longer than this is stored as its hash; an index row has a limit of its own.
 const DEDUP_KEY_BYTES_MAX: usize = 200;
 
 /// The event, still without its id, and whether its course id could not be read.
-pub(super) fn event(arrival: &Arrival<'_>, checked: Checked<'_, '_>, sent: &str, sanitised: bool) -> (Event, bool) {
+pub(super) fn event(
+    arrival: &Arrival<'_>,
+    checked: Checked<'_, '_>,
+    sent: &str,
+    sanitised: bool,
+) -> (Event, bool) {
     let settings = arrival.settings;
     let fields = checked.fields;
     let keep = |value: Value<'_>| arrival.keep(value.text());

@@ -63,10 +63,18 @@ pub(super) fn check<'o, 'a>(
     users: &dyn UserNames,
 ) -> Result<Checked<'o, 'a>, Stop> {
     let channel = admitted(
-        fields, &settings.channel_from, settings.allowed_channels.as_ref(), rule::CHANNEL, rule::CHANNEL_IGNORED,
+        fields,
+        &settings.channel_from,
+        settings.allowed_channels.as_ref(),
+        rule::CHANNEL,
+        rule::CHANNEL_IGNORED,
     )?;
     let action = admitted(
-        fields, &settings.action_from, settings.allowed_actions.as_ref(), rule::ACTION, rule::ACTION_IGNORED,
+        fields,
+        &settings.action_from,
+        settings.allowed_actions.as_ref(),
+        rule::ACTION,
+        rule::ACTION_IGNORED,
     )?
     .to_lowercase();
     let context = match object_or_none(fields.root.get("context"), rule::CONTEXT, "/context")? {
@@ -77,14 +85,18 @@ pub(super) fn check<'o, 'a>(
         object_or_empty(fields.properties.get("context"), rule::PROPERTIES_CONTEXT, "/properties/context")?;
     let user = user(settings, fields, users)?;
     let time = timestamp(
-        fields.root.get("timestamp"), settings.requires(Required::Timestamp), "/timestamp",
+        fields.root.get("timestamp"),
+        settings.requires(Required::Timestamp),
+        "/timestamp",
         [rule::TIMESTAMP_MISSING, rule::TIMESTAMP_INVALID],
     )?;
     let received_at = match settings.preset {
         // Only the edX context has a place for it; elsewhere it is one of the members that pass through as sent.
         super::Preset::Segment if !settings.requires(Required::ReceivedAt) => None,
         _ => timestamp(
-            fields.root.get("receivedAt"), settings.requires(Required::ReceivedAt), "/receivedAt",
+            fields.root.get("receivedAt"),
+            settings.requires(Required::ReceivedAt),
+            "/receivedAt",
             [rule::RECEIVED_AT_MISSING, rule::RECEIVED_AT_INVALID],
         )?,
     };
@@ -93,14 +105,22 @@ pub(super) fn check<'o, 'a>(
 }
 
 /// An object; absent and null are an empty one.
-pub(super) fn object_or_empty<'a>(value: Option<Value<'a>>, rule: Rule, pointer: &str) -> Result<Object<'a>, Breach> {
+pub(super) fn object_or_empty<'a>(
+    value: Option<Value<'a>>,
+    rule: Rule,
+    pointer: &str,
+) -> Result<Object<'a>, Breach> {
     match object_or_none(value, rule, pointer)? {
         Some(object) => Ok(object),
         None => Object::parse("{}").map_err(|_| rule.at(pointer)),
     }
 }
 
-fn object_or_none<'a>(value: Option<Value<'a>>, rule: Rule, pointer: &str) -> Result<Option<Object<'a>>, Breach> {
+fn object_or_none<'a>(
+    value: Option<Value<'a>>,
+    rule: Rule,
+    pointer: &str,
+) -> Result<Option<Object<'a>>, Breach> {
     match value.filter(|value| value.kind() != ValueKind::Null) {
         None => Ok(None),
         Some(value) => Object::parse(value.text()).map(Some).map_err(|_| rule.at(pointer)),

@@ -2,6 +2,7 @@
 
 use super::course;
 use crate::{
+    clock::UnixMicros,
     event::{
         json::{
             object::Object,
@@ -9,7 +10,6 @@ use crate::{
         },
         time::format_rfc3339,
     },
-    clock::UnixMicros,
 };
 
 /// Never in the context, whoever put them there: each has a column, or names a person.
@@ -37,7 +37,9 @@ pub(super) fn merge(parts: &Merge<'_, '_>) -> (Vec<u8>, bool) {
     let course_unparsed = organisation.is_none() && course_id.is_some_and(|id| !id.is_blank());
 
     let mut out = Members::new();
-    for (name, value) in [("path", quoted(parts.path)), ("client", parts.client.map(|value| value.text().into()))] {
+    for (name, value) in
+        [("path", quoted(parts.path)), ("client", parts.client.map(|value| value.text().into()))]
+    {
         if let Some(value) = value.filter(|_| parts.properties.get(name).is_none()) {
             out.named(name, &value);
         }
@@ -113,14 +115,17 @@ mod tests {
     fn merged(properties: &str) -> String {
         let properties = Object::parse(properties).unwrap();
         let client = Some(Value::new(r#"{"a":1}"#));
-        let parts = Merge { path: "/p", client, properties: &properties, user_id: Some("7"), received_at: Some(0) };
+        let parts =
+            Merge { path: "/p", client, properties: &properties, user_id: Some("7"), received_at: Some(0) };
         String::from_utf8(merge(&parts).0).unwrap()
     }
 
     #[test]
     fn later_members_win_and_nothing_is_doubled() {
         assert_eq!(
-            merged(r#"{"x":1.0,"x":2.0,"user_id":9,"received_at":0,"path":"/mine","cli\u0065nt":5,"org_id":"kept","course_id":"bad"}"#),
+            merged(
+                r#"{"x":1.0,"x":2.0,"user_id":9,"received_at":0,"path":"/mine","cli\u0065nt":5,"org_id":"kept","course_id":"bad"}"#
+            ),
             r#"{"x":2.0,"path":"/mine","cli\u0065nt":5,"org_id":"kept","course_id":"bad","user_id":7,"received_at":"1970-01-01T00:00:00.000000Z"}"#
         );
         assert_eq!(

@@ -32,7 +32,9 @@ fn is_plain(byte: u8) -> bool {
 
 fn is_suffix(part: &str) -> bool {
     match part.strip_prefix("version@") {
-        Some(version) => version.len() == 24 && version.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+        Some(version) => {
+            version.len() == 24 && version.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        }
         None => part.contains('@'),
     }
 }
@@ -44,7 +46,9 @@ mod tests {
     #[test]
     fn both_forms_name_their_organisation() {
         for course_id in [
-            "acme/rust101/2024", "course-v1:acme+rust101+2024", "course-v1:acme+a~b:c+2024+branch@draft",
+            "acme/rust101/2024",
+            "course-v1:acme+rust101+2024",
+            "course-v1:acme+a~b:c+2024+branch@draft",
             "course-v1:acme+r+2+version@0123456789abcdef01234567",
             "course-v1:acme+r+2+branch@b+version@0123456789abcdef01234567",
         ] {
@@ -55,10 +59,20 @@ mod tests {
     #[test]
     fn everything_else_names_none() {
         for course_id in [
-            "", "invalid", "acme/rust", "acme/rust/", "acme/rust/2024/x", "acme/ru st/2024", "acme/r~/2024",
-            "course-v1:acme+rust101", "course-v1:acme++2024", "course-v1:acme+r+2+extra",
-            "course-v1:acme+r+2+version@0123", "course-v1:acme+r+2+version@0123456789ABCDEF01234567",
-            "course-v1:acmé+r+2", "library-v1:acme+r",
+            "",
+            "invalid",
+            "acme/rust",
+            "acme/rust/",
+            "acme/rust/2024/x",
+            "acme/ru st/2024",
+            "acme/r~/2024",
+            "course-v1:acme+rust101",
+            "course-v1:acme++2024",
+            "course-v1:acme+r+2+extra",
+            "course-v1:acme+r+2+version@0123",
+            "course-v1:acme+r+2+version@0123456789ABCDEF01234567",
+            "course-v1:acmé+r+2",
+            "library-v1:acme+r",
         ] {
             assert_eq!(organisation(course_id), None, "{course_id}");
         }

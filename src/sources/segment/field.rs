@@ -63,7 +63,9 @@ impl<'a> Fields<'_, 'a> {
 
     /// The first field that is not absent, null or `""`. A value of a wrong type is a hit: it never falls back.
     pub fn first<'p>(&self, paths: &'p [FieldPath]) -> Option<(Value<'a>, &'p FieldPath)> {
-        paths.iter().find_map(|path| self.get(path).filter(|value| !value.is_blank()).map(|value| (value, path)))
+        paths
+            .iter()
+            .find_map(|path| self.get(path).filter(|value| !value.is_blank()).map(|value| (value, path)))
     }
 }
 
@@ -74,7 +76,10 @@ mod tests {
     #[test]
     fn paths_are_read_and_point() {
         assert_eq!(FieldPath::parse("channel").unwrap().pointer(), "/channel");
-        assert_eq!(FieldPath::parse("properties.event_source").unwrap().pointer(), "/properties/event_source");
+        assert_eq!(
+            FieldPath::parse("properties.event_source").unwrap().pointer(),
+            "/properties/event_source"
+        );
         for wrong in ["", "properties.", "properties.a.b", "context.app", "a/b", "."] {
             assert_eq!(FieldPath::parse(wrong), None, "{wrong}");
         }
@@ -83,7 +88,13 @@ mod tests {
     #[test]
     fn blanks_fall_back_and_wrong_types_do_not() {
         let paths = [FieldPath::root("a"), FieldPath::properties("b")];
-        for (root, want) in [("{}", "1"), (r#"{"a":null}"#, "1"), (r#"{"a":""}"#, "1"), (r#"{"a":[]}"#, "[]"), (r#"{"a":0}"#, "0")] {
+        for (root, want) in [
+            ("{}", "1"),
+            (r#"{"a":null}"#, "1"),
+            (r#"{"a":""}"#, "1"),
+            (r#"{"a":[]}"#, "[]"),
+            (r#"{"a":0}"#, "0"),
+        ] {
             let (root, properties) = (Object::parse(root).unwrap(), Object::parse(r#"{"b":1}"#).unwrap());
             let fields = Fields { root: &root, properties: &properties };
             assert_eq!(fields.first(&paths).unwrap().0.text(), want);

@@ -112,7 +112,12 @@ impl Settings {
                 action_from: vec![action, call],
                 event_type_from: EventTypeFrom::Fields(vec![FieldPath::properties("event_type")]),
                 dedup_from,
-                required: vec![Required::User, Required::Timestamp, Required::ReceivedAt, Required::EventType],
+                required: vec![
+                    Required::User,
+                    Required::Timestamp,
+                    Required::ReceivedAt,
+                    Required::EventType,
+                ],
                 users: Users::Integer,
                 allowed_channels: Some(Allowlist::default()),
                 allowed_actions: Some(Allowlist::default()),

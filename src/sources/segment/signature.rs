@@ -22,7 +22,9 @@ fn from_hex(text: &[u8]) -> Option<[u8; 20]> {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let pair = std::str::from_utf8(pair)
+            .ok()
+            .filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }
     Some(bytes)
@@ -41,7 +43,9 @@ mod tests {
         assert!(is_valid(&secret, text, Some(&right.to_ascii_uppercase())));
         assert!(!is_valid(&secret, b"what do ya want for nothing!", Some(right)));
         assert!(!is_valid(&Secret::new("Jeff".into()), text, Some(right)));
-        for wrong in [None, Some(&b""[..]), Some(&right[..38]), Some(b"+ffcdf6ae5eb2fa2d27416d5f184df9c259a7c79")] {
+        for wrong in
+            [None, Some(&b""[..]), Some(&right[..38]), Some(b"+ffcdf6ae5eb2fa2d27416d5f184df9c259a7c79")]
+        {
             assert!(!is_valid(&secret, text, wrong));
         }
     }

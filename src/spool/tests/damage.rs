@@ -61,9 +61,8 @@ fn every_flipped_bit_costs_one_record_at_most() {
         for bit in 0..pristine.len() * 8 {
             let disk = planted(&identity, &path, &pristine);
             disk.damage(&path, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
-            let intact: Vec<u64> = (0..4)
-                .filter(|&at| !frames()[usize::try_from(at).unwrap()].contains(&(bit / 8)))
-                .collect();
+            let intact: Vec<u64> =
+                (0..4).filter(|&at| !frames()[usize::try_from(at).unwrap()].contains(&(bit / 8))).collect();
             check(&disk, id, &intact);
         }
     }

@@ -18,11 +18,8 @@ fn version_1_is_read() {
     assert_eq!((recovery.new_id, recovery.torn_bytes, recovery.damaged_records), (None, 0, 0));
     assert_eq!((recovery.oldest, recovery.end), (1000, 1007));
     let batch = spool.reader(1000).read(100, 1 << 20).unwrap();
-    let records: Vec<_> = batch
-        .records
-        .iter()
-        .map(|record| (record.sequence, record.kind, record.payload.to_vec()))
-        .collect();
+    let records: Vec<_> =
+        batch.records.iter().map(|record| (record.sequence, record.kind, record.payload.to_vec())).collect();
     assert_eq!(records, version_1_records());
     assert_eq!(append(&spool, &[b"next"]), Ok(1007));
 }

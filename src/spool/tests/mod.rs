@@ -1,5 +1,6 @@
 //! The spool as a whole: on a disk that forgets and fails, on damaged files, and on the real disk.
 
+mod commit;
 mod damage;
 mod faults;
 mod fixture;
@@ -47,10 +48,7 @@ fn chunk(payloads: &[&[u8]]) -> Chunk {
 
 /// Runs a future on a small runtime of its own.
 fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(future)
 }
 

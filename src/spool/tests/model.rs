@@ -43,11 +43,8 @@ fn action() -> impl Strategy<Value = Action> {
         Operation::SyncDir,
         Operation::Remove,
     ]);
-    let failure = prop_oneof![
-        Just(Failure::Io),
-        Just(Failure::NoSpace),
-        (0_usize..400).prop_map(Failure::Short),
-    ];
+    let failure =
+        prop_oneof![Just(Failure::Io), Just(Failure::NoSpace), (0_usize..400).prop_map(Failure::Short),];
     prop_oneof![
         10 => deliveries().prop_map(Action::Append),
         2 => deliveries().prop_map(Action::AppendAndCrash),
@@ -152,6 +149,12 @@ impl Model {
             Spool::open(disk, settings).unwrap()
         });
         assert_eq!(recovery.unreadable_files, 0);
+        match recovery.new_id {
+            // A write that was torn into garbage cannot be told from a damaged record.
+            None | Some(NewId::EndDamaged) => {}
+            Some(NewId::Created) => assert_eq!(self.payloads_made, 0),
+            Some(reason) => panic!("a sound disk lost {reason:?}"),
+        }
         spool.register_lane("lane");
         if recovery.new_id.is_some() {
             self.cursor = spool.oldest();
@@ -256,7 +259,7 @@ fn play(seed: u64, actions: &[Action]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 20_000,
+        cases: 400,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -45,9 +45,8 @@ async fn many_appenders_share_fsyncs_and_nothing_is_lost_or_mixed() {
     assert_eq!((recovery.end, recovery.new_id, recovery.torn_bytes), (64 * 20 * 2, None, 0));
     let (records, gaps) = tokio::task::spawn_blocking(move || read_all(&spool, 0)).await.unwrap();
     assert_eq!(gaps, 0);
-    let expected = receipts
-        .into_iter()
-        .flat_map(|(first, payload)| [(first, payload.clone()), (first + 1, payload)]);
+    let expected =
+        receipts.into_iter().flat_map(|(first, payload)| [(first, payload.clone()), (first + 1, payload)]);
     let expected: Vec<_> = expected.map(|(at, payload)| (at, payload.into_bytes())).collect();
     assert_eq!(records, expected);
 }

@@ -29,10 +29,7 @@ pub struct UsersDirectory {
 impl UsersDirectory {
     /// The directory of this database, not loaded yet.
     pub fn new(database: Database) -> Self {
-        Self {
-            database,
-            snapshot: ArcSwapOption::empty(),
-        }
+        Self { database, snapshot: ArcSwapOption::empty() }
     }
 
     /// Whether it was read at least once. It stays loaded while the database is away.
@@ -42,10 +39,7 @@ impl UsersDirectory {
 
     /// How many users it knows.
     pub fn len(&self) -> usize {
-        self.snapshot
-            .load()
-            .as_ref()
-            .map_or(0, |snapshot| snapshot.ids.len())
+        self.snapshot.load().as_ref().map_or(0, |snapshot| snapshot.ids.len())
     }
 
     /// Whether it knows nobody.
@@ -57,9 +51,7 @@ impl UsersDirectory {
     pub fn username(&self, id: i64) -> Lookup {
         match &*self.snapshot.load() {
             None => Lookup::NotLoaded,
-            Some(snapshot) => snapshot
-                .name(id)
-                .map_or(Lookup::Unknown, |name| Lookup::Found(name.into())),
+            Some(snapshot) => snapshot.name(id).map_or(Lookup::Unknown, |name| Lookup::Found(name.into())),
         }
     }
 
@@ -68,18 +60,10 @@ impl UsersDirectory {
         // The version is read before the rows. If they change meanwhile, it is an old one, and the next call loads
         // them again.
         let version = table::version(&self.database).await?;
-        if self
-            .snapshot
-            .load()
-            .as_ref()
-            .is_some_and(|snapshot| snapshot.version == version)
-        {
+        if self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.version == version) {
             return Ok(false);
         }
-        let mut snapshot = Snapshot {
-            version,
-            ..Snapshot::default()
-        };
+        let mut snapshot = Snapshot { version, ..Snapshot::default() };
         table::read(&self.database, |id, name| snapshot.push(id, name)).await?;
         tracing::info!(users = snapshot.ids.len(), "users directory loaded");
         self.snapshot.store(Some(Arc::new(snapshot)));
@@ -131,9 +115,7 @@ impl Snapshot {
 
     fn name(&self, id: i64) -> Option<&str> {
         let place = self.ids.binary_search(&id).ok()?;
-        let begin = place
-            .checked_sub(1)
-            .map_or(Some(0), |before| self.ends.get(before).copied())?;
+        let begin = place.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
         self.names.get(begin..*self.ends.get(place)?)
     }
 }
@@ -146,25 +128,10 @@ mod tests {
     fn names_are_found_at_both_ends_and_not_between() {
         let mut snapshot = Snapshot::default();
         assert_eq!(snapshot.name(0), None);
-        for (id, name) in [
-            (i64::MIN, "first"),
-            (-1, ""),
-            (7, "Ørsted"),
-            (i64::MAX, "last"),
-        ] {
+        for (id, name) in [(i64::MIN, "first"), (-1, ""), (7, "Ørsted"), (i64::MAX, "last")] {
             snapshot.push(id, name);
         }
         let found = [i64::MIN, -1, 0, 7, 8, i64::MAX].map(|id| snapshot.name(id));
-        assert_eq!(
-            found,
-            [
-                Some("first"),
-                Some(""),
-                None,
-                Some("Ørsted"),
-                None,
-                Some("last")
-            ]
-        );
+        assert_eq!(found, [Some("first"), Some(""), None, Some("Ørsted"), None, Some("last")]);
     }
 }

@@ -115,16 +115,10 @@ impl<R: Read> Rows<R> {
             .flexible(true)
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(reader.chain(b"\n".as_slice()));
-        let mut rows = Self {
-            reader,
-            record: csv::ByteRecord::new(),
-            seen: HashSet::new(),
-        };
+        let mut rows = Self { reader, record: csv::ByteRecord::new(), seen: HashSet::new() };
         rows.advance()?;
         let mut columns = rows.record.iter();
-        let first = columns
-            .next()
-            .map(|name| name.strip_prefix(BYTE_ORDER_MARK).unwrap_or(name));
+        let first = columns.next().map(|name| name.strip_prefix(BYTE_ORDER_MARK).unwrap_or(name));
         match (first, columns.next().map(without_return), columns.next()) {
             (Some(b"id"), Some(b"username"), None) => Ok(rows),
             _ => Err(ImportError::Header),
@@ -133,9 +127,7 @@ impl<R: Read> Rows<R> {
 
     fn advance(&mut self) -> Result<bool, ImportError> {
         // Bytes in flexible rows: nothing but the reading itself can fail.
-        self.reader
-            .read_byte_record(&mut self.record)
-            .map_err(|error| ImportError::Read(error.into()))
+        self.reader.read_byte_record(&mut self.record).map_err(|error| ImportError::Read(error.into()))
     }
 
     fn next_chunk(&mut self) -> Result<Vec<(i64, String)>, ImportError> {
@@ -143,10 +135,7 @@ impl<R: Read> Rows<R> {
         while chunk.len() < CHUNK && self.advance()? {
             let is_blank = self.record.as_slice() == b"\r";
             if !is_blank {
-                chunk.push(self.user().map_err(|problem| ImportError::Row {
-                    line: self.line(),
-                    problem,
-                })?);
+                chunk.push(self.user().map_err(|problem| ImportError::Row { line: self.line(), problem })?);
             }
         }
         Ok(chunk)
@@ -157,11 +146,7 @@ impl<R: Read> Rows<R> {
     fn line(&self) -> u64 {
         let looked_from = self.record.position().map_or(0, csv::Position::line);
         let lines = self.record.as_slice().split(|byte| *byte == b'\n').count() as u64;
-        self.reader
-            .position()
-            .line()
-            .saturating_sub(lines)
-            .max(looked_from)
+        self.reader.position().line().saturating_sub(lines).max(looked_from)
     }
 
     fn user(&mut self) -> Result<(i64, String), RowProblem> {
@@ -176,11 +161,7 @@ impl<R: Read> Rows<R> {
             return Err(RowProblem::Username);
         }
         let name = name.to_owned();
-        if self.seen.insert(id) {
-            Ok((id, name))
-        } else {
-            Err(RowProblem::Twice)
-        }
+        if self.seen.insert(id) { Ok((id, name)) } else { Err(RowProblem::Twice) }
     }
 }
 

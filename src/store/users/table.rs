@@ -12,40 +12,23 @@ const VERSION: &str = "SELECT version FROM users_version";
 /// No value is bound: one message, so that no transaction is needed.
 pub(super) async fn version(database: &Database) -> Result<i64, DatabaseError> {
     let version = match database.pool().await? {
-        Pool::Sqlite(pools) => sqlx::raw_sql(VERSION)
-            .fetch_one(pools.readers())
-            .await?
-            .try_get(0),
-        Pool::Postgres(pool) => postgres::answered(sqlx::raw_sql(VERSION).fetch_one(pool))
-            .await?
-            .try_get(0),
+        Pool::Sqlite(pools) => sqlx::raw_sql(VERSION).fetch_one(pools.readers()).await?.try_get(0),
+        Pool::Postgres(pool) => postgres::answered(sqlx::raw_sql(VERSION).fetch_one(pool)).await?.try_get(0),
     };
     Ok(version?)
 }
 
 /// Calls `user` for all users, in ascending order of their ids.
-pub(super) async fn read(
-    database: &Database,
-    mut user: impl FnMut(i64, &str),
-) -> Result<(), DatabaseError> {
+pub(super) async fn read(database: &Database, mut user: impl FnMut(i64, &str)) -> Result<(), DatabaseError> {
     let sql = "SELECT id, username FROM users WHERE id >= $1 ORDER BY id LIMIT 10000";
     let mut next = Some(i64::MIN);
     while let Some(from) = next {
         let page: Vec<(i64, String)> = match database.pool().await? {
-            Pool::Sqlite(pools) => {
-                sqlx::query_as(sql)
-                    .bind(from)
-                    .fetch_all(pools.readers())
-                    .await?
-            }
+            Pool::Sqlite(pools) => sqlx::query_as(sql).bind(from).fetch_all(pools.readers()).await?,
             Pool::Postgres(pool) => {
                 let fetch = async {
                     let mut transaction = postgres::begin(pool).await?;
-                    sqlx::query_as(sql)
-                        .persistent(false)
-                        .bind(from)
-                        .fetch_all(&mut *transaction)
-                        .await
+                    sqlx::query_as(sql).persistent(false).bind(from).fetch_all(&mut *transaction).await
                 };
                 postgres::answered(fetch).await?
             }
@@ -54,10 +37,7 @@ pub(super) async fn read(
             user(*id, name);
         }
         let full = page.len() == PAGE;
-        next = page
-            .last()
-            .filter(|_| full)
-            .and_then(|(id, _)| id.checked_add(1));
+        next = page.last().filter(|_| full).and_then(|(id, _)| id.checked_add(1));
     }
     Ok(())
 }
@@ -95,9 +75,7 @@ impl Change {
     pub(super) async fn count(&mut self) -> Result<u64, DatabaseError> {
         let count = sqlx::raw_sql("SELECT count(*) FROM users");
         let count: i64 = match self {
-            Self::Sqlite(transaction, _) => {
-                count.fetch_one(&mut **transaction).await?.try_get(0)?
-            }
+            Self::Sqlite(transaction, _) => count.fetch_one(&mut **transaction).await?.try_get(0)?,
             Self::Postgres(transaction) => count.fetch_one(&mut **transaction).await?.try_get(0)?,
         };
         Ok(count.unsigned_abs())
@@ -109,11 +87,9 @@ impl Change {
             Self::Sqlite(transaction, upsert) => {
                 let mut changed = 0;
                 for (sql, users) in upsert.pieces(users) {
-                    let statement = users
-                        .iter()
-                        .fold(sqlx::query(sql), |statement, (id, name)| {
-                            statement.bind(*id).bind(name.as_str())
-                        });
+                    let statement = users.iter().fold(sqlx::query(sql), |statement, (id, name)| {
+                        statement.bind(*id).bind(name.as_str())
+                    });
                     changed += statement.execute(&mut **transaction).await?.rows_affected();
                 }
                 Ok(changed)
