@@ -256,7 +256,7 @@ mod the_check_itself {
         let root = tree(&[
             ("clock.rs", "pub struct Clock;\n"),
             ("lib.rs", "//! Crate.\npub use event::Event;\n"),
-            ("size.rs", &long),
+            ("event.rs", &long),
             ("sinks/mod.rs", "//! S.\nuse super::http::Router;\n"),
             ("utils.rs", "//! Odds and ends.\n"),
         ]);

@@ -125,7 +125,9 @@ async fn open_data(config: &Config, disk: &Arc<dyn Disk>) -> Result<(Spool, Dead
             move |source| StartError::Disk { path, source }
         };
         disk.create_dir_all(&config.data_dir, true).map_err(failed(&config.data_dir))?;
-        let (spool, _recovery) = Spool::open(Arc::clone(&disk), config.spool.clone())?;
+        let (spool, recovery) = Spool::open(Arc::clone(&disk), config.spool.clone())?;
+        let records = recovery.end.saturating_sub(recovery.oldest);
+        tracing::info!(spool_id = %recovery.id, records, torn_bytes = recovery.torn_bytes, "spool opened");
         let directory = config.data_dir.join("dead").join(STORAGE_LANE);
         let letters =
             DeadLetters::open(Arc::clone(&disk), directory.clone(), config.drain.dead_letters_bytes);
