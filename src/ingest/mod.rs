@@ -15,3 +15,6 @@ mod recent;
 pub mod refusal_share;
 pub mod registry;
 mod tally;
+
+#[cfg(test)]
+mod tests;
