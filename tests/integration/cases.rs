@@ -43,7 +43,8 @@ impl Case {
     fn settings(&self) -> String {
         let quoted = |text: &String| toml::Value::from(text.as_str()).to_string();
         let list = |items: &[String]| items.iter().map(quoted).collect::<Vec<_>>().join(", ");
-        let secret = self.secret_config.as_ref().map(|secret| format!("{{ id = \"k\", value = {} }}", quoted(secret)));
+        let secret =
+            self.secret_config.as_ref().map(|secret| format!("{{ id = \"k\", value = {} }}", quoted(secret)));
         format!(
             "preset = \"edx\"\nusers = \"directory\"\nallowed_channels = [{}]\nallowed_actions = [{}]\nsecrets = [{}]",
             list(&self.allowed_channels),
@@ -67,7 +68,12 @@ impl Case {
     /// What is wrong with the answer.
     fn judge_answer(&self, answer: &Answer) -> Option<String> {
         if answer.status != self.expect_status {
-            return Some(format!("status {}, expected {}: {}", answer.status, self.expect_status, answer.text()));
+            return Some(format!(
+                "status {}, expected {}: {}",
+                answer.status,
+                self.expect_status,
+                answer.text()
+            ));
         }
         let expected = Json::parse(self.expect_json.get()).unwrap();
         let fits = expected == Json::Null
@@ -80,14 +86,18 @@ impl Case {
         let (Json::Object(expected), Some(row)) = (Json::parse(self.expect_event.get()).unwrap(), row) else {
             let is_expected = self.expect_event.get() != "null";
             let wrong = is_expected != row.is_some();
-            return wrong.then(|| format!("stored: {}, expected: {is_expected}", row.is_some())).into_iter().collect();
+            return wrong
+                .then(|| format!("stored: {}, expected: {is_expected}", row.is_some()))
+                .into_iter()
+                .collect();
         };
         let differs = expected.iter().filter_map(|(column, value)| {
             let found = row.at(column);
             let fits = found.is_some_and(|found| value.is_part_of(found));
             (!fits).then(|| format!("{column} is {found:?}, expected {value:?}"))
         });
-        let present = self.expect_absent.iter().filter(|path| !matches!(row.at(path), None | Some(Json::Null)));
+        let present =
+            self.expect_absent.iter().filter(|path| !matches!(row.at(path), None | Some(Json::Null)));
         let filled = self.expect_absent_or_empty.iter().filter(|path| match row.at(path) {
             None | Some(Json::Null) => false,
             Some(value) => *value != Json::Text(String::new()),
@@ -114,7 +124,8 @@ fn every_case_is_answered_and_stored_as_agreed() {
     assert!(site.run(&["users", "import", "users.csv"]).status.success());
     let server = site.start();
 
-    let answers: Vec<Answer> = cases.iter().enumerate().map(|(index, case)| ask(&server, case, index, &sources)).collect();
+    let answers: Vec<Answer> =
+        cases.iter().enumerate().map(|(index, case)| ask(&server, case, index, &sources)).collect();
     let stored = cases.iter().filter(|case| case.expect_event.get() != "null").count();
     site.wait_until_stored("events", i64::try_from(stored).unwrap());
     let rows = rows(&site);
@@ -123,7 +134,9 @@ fn every_case_is_answered_and_stored_as_agreed() {
     for (case, answer) in cases.iter().zip(&answers) {
         let receipt = Json::parse(&answer.text()).ok().and_then(|json| json.at("receipt").cloned());
         let row = rows.iter().find(|row| row.at("event_id") == receipt.as_ref());
-        for wrong in case.judge_answer(answer).into_iter().chain(case.judge_row(row.filter(|_| receipt.is_some()))) {
+        for wrong in
+            case.judge_answer(answer).into_iter().chain(case.judge_row(row.filter(|_| receipt.is_some())))
+        {
             failures.push(format!("{}: {wrong} ({})", case.name, case.why));
         }
     }

@@ -43,7 +43,8 @@ impl Request {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let has = |wanted: &str| self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
         let length = ("Content-Length".to_owned(), self.body.len().to_string());
-        let own = [(!has("host"), ("Host".to_owned(), "localhost".to_owned())), (!has("content-length"), length)];
+        let own =
+            [(!has("host"), ("Host".to_owned(), "localhost".to_owned())), (!has("content-length"), length)];
         let own = own.iter().filter(|(wanted, _)| *wanted).map(|(_, header)| header);
         for (name, value) in own.chain(&self.headers) {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -133,7 +134,10 @@ impl Connection {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.0.read_line(&mut head)? == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the answer ends early: {head:?}")));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    format!("the answer ends early: {head:?}"),
+                ));
             }
         }
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -46,7 +46,8 @@ impl Json {
                 wanted.iter().all(|(key, value)| found.get(key).is_some_and(|found| value.is_part_of(found)))
             }
             (Self::List(wanted), Self::List(found)) => {
-                wanted.len() == found.len() && wanted.iter().zip(found).all(|(wanted, found)| wanted.is_part_of(found))
+                wanted.len() == found.len()
+                    && wanted.iter().zip(found).all(|(wanted, found)| wanted.is_part_of(found))
             }
             _ => self == found,
         }

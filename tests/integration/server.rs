@@ -183,7 +183,8 @@ impl Site {
     {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let options = SqliteConnectOptions::new().filename(self.path("data/events.db")).busy_timeout(DEADLINE);
+            let options =
+                SqliteConnectOptions::new().filename(self.path("data/events.db")).busy_timeout(DEADLINE);
             let mut connection = SqliteConnection::connect_with(&options).await?;
             let rows = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut connection).await;
             connection.close().await?;
