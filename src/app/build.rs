@@ -22,7 +22,7 @@ use crate::{
     sinks::sql_sink,
     spool::{OpenError, Spool},
     store::users::UsersDirectory,
-    telemetry::exporter::Exporter,
+    telemetry::{exporter::Exporter, metric::Metric},
 };
 
 /// Name of the lane that every installation has.
@@ -97,8 +97,14 @@ impl Server {
         let budget = MemoryBudget::new(config.collect.body_memory);
         let operations =
             Arc::new(Operations { health: Arc::clone(&health), exporter, budget: budget.clone() });
-        let collect =
-            Collect { registry: Arc::clone(&registry), ingest, budget, body: config.collect.body, clock };
+        let collect = Collect {
+            registry: Arc::clone(&registry),
+            ingest,
+            budget,
+            body: config.collect.body,
+            clock,
+            unrouted: Metric::UnroutedRequests.counter(&[]),
+        };
         Ok(Self {
             collect: (
                 listen(config.collect.listen).await?,

@@ -14,6 +14,7 @@ use axum::{
         request::Parts,
     },
 };
+use metrics::Counter;
 
 use super::{
     answer::{self, Rejection},
@@ -29,7 +30,6 @@ use crate::{
         registry::{Door, Registry},
     },
     sources::delivery::{AuthenticDelivery, RawDelivery},
-    telemetry::metric::Metric,
 };
 
 static SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
@@ -51,6 +51,8 @@ pub struct Collect {
     pub body: BodyLimits,
     /// Our clock.
     pub clock: Clock,
+    /// Counts requests that name no source.
+    pub unrouted: Counter,
 }
 
 /// Answers a request to any path that may be a source's.
@@ -59,7 +61,7 @@ pub async fn collect(State(collect): State<Arc<Collect>>, request: Request<Body>
     let (head, body) = request.into_parts();
     let doors = collect.registry.doors();
     let Some(door) = doors.find(head.uri.path()) else {
-        Metric::UnroutedRequests.counter(&["404"]).increment(1);
+        collect.unrouted.increment(1);
         return answer::rejected(Rejection::NotFound);
     };
     let mut response = match collect.authenticate(door, &head) {

@@ -61,8 +61,7 @@ metrics! {
     CourseIdsUnparsed, "tidegate_course_ids_unparsed_total", Counter, ["source"], "Events stored without an org_id because their course_id could not be parsed.";
     RequestDuration, "tidegate_request_duration_seconds", Histogram, ["source"], "Time from the request's head to its answer, durable write included.";
     SecretLastUsed, "tidegate_secret_last_used_timestamp_seconds", Gauge, ["source", "secret_id"], "When a secret last opened the door, as Unix time; 0 for never since the start.";
-    UnroutedRequests, "tidegate_unrouted_requests_total", Counter, ["status"], "Requests on the collect listener that named no source.";
-    ConnectionsOpen, "tidegate_connections", Gauge, ["listener"], "Open connections.";
+    UnroutedRequests, "tidegate_unrouted_requests_total", Counter, [], "Requests on the collect listener that named no source.";
     BodyMemory, "tidegate_body_memory_bytes", Gauge, [], "Bytes of request bodies in flight.";
 
     SpoolBytes, "tidegate_spool_bytes", Gauge, [], "Bytes that the spool occupies on disk.";
