@@ -10,7 +10,7 @@ const MOST: usize = 250;
 /// What remains is written in powers of two, so that no number of rows needs a statement of its own.
 const SIZES: [usize; 9] = [MOST, 128, 64, 32, 16, 8, 4, 2, 1];
 
-/// A statement with a list of rows in its middle, in all [`SIZES`].
+/// A statement with a list of rows in its middle, in few sizes.
 #[derive(Debug)]
 pub struct RowStatement {
     statements: Vec<(usize, SqlStr)>,
