@@ -34,6 +34,7 @@ pub fn install() -> Result<Exporter, BuildError> {
     }
     let handle = builder.install_recorder()?;
     describe_all();
+    metrics_process::Collector::default().describe();
     Metric::BuildInfo.gauge(&[env!("CARGO_PKG_VERSION")]).set(1.0);
     Ok(Exporter(handle))
 }

@@ -17,7 +17,9 @@ fn sixty_four_levels_pass_and_one_more_does_not() {
     let site = Site::new(&web(""));
     let server = site.start();
     // The event itself is the first level.
-    let nested = |levels: usize| event_with(&format!(r#""deep":{}{}"#, "[".repeat(levels - 1), "]".repeat(levels - 1)));
+    let nested = |levels: usize| {
+        event_with(&format!(r#""deep":{}{}"#, "[".repeat(levels - 1), "]".repeat(levels - 1)))
+    };
     server.post(nested(64)).expect(200);
     let answer = server.post(nested(65)).expect(400);
     let pointer = format!("/deep{}", "/0".repeat(63));

@@ -1,4 +1,5 @@
-//! The server as its users meet it: the real binary, real sockets, a real database, and nothing of the library's inside.
+//! The server as its users meet it: the real binary, real sockets, a real database. Of the library only the lists of
+//! routes and metrics are used, to compare them with what the binary does.
 //!
 //! Every test starts a server of its own in a directory of its own, so all of them run at once. [`server`] starts and
 //! stops servers, [`client`] speaks HTTP without knowing better than the test, and each of the other files holds one

@@ -28,7 +28,8 @@ fn a_refusal_says_everything_but_the_key() {
     let server = site.start();
     let body = r#" { "type":"track", "userId":"u" , "timestamp":"yesterday" } "#;
     let request = Request::new("PATCH", &format!("/hook?debug=1&key={KEY}&more=2")).with_body(body);
-    let request = request.header("Content-Type", "text/json; charset=utf-8").header("Host", "collect.example:8080");
+    let request =
+        request.header("Content-Type", "text/json; charset=utf-8").header("Host", "collect.example:8080");
     let answer = server.send(&request).expect(400);
     assert_has(
         &answer,
@@ -86,14 +87,18 @@ fn a_body_that_is_not_json_is_kept_byte_for_byte() {
 fn of_a_large_body_a_mebibyte_is_kept_and_the_hash_of_all() {
     let site = Site::new(&web(""));
     let server = site.start();
-    let body: Vec<u8> = b"{".iter().copied().chain((0..1_500_000).map(|index| b'a' + (index % 23) as u8)).collect();
+    let body: Vec<u8> =
+        b"{".iter().copied().chain((0..1_500_000).map(|index| b'a' + (index % 23) as u8)).collect();
     server.post(body.as_slice()).expect(400);
     server.post(&body[..1 << 20]).expect(400);
     server.stop();
     let kept: Vec<(Vec<u8>, i64, Vec<u8>)> =
         site.rows("SELECT body, truncated, body_hash FROM refusals ORDER BY refusal_id");
     let front = body[..1 << 20].to_vec();
-    let expected = [(front.clone(), 1, Sha256::digest(&body).to_vec()), (front.clone(), 0, Sha256::digest(&front).to_vec())];
+    let expected = [
+        (front.clone(), 1, Sha256::digest(&body).to_vec()),
+        (front.clone(), 0, Sha256::digest(&front).to_vec()),
+    ];
     assert!(kept == expected, "{:?}", kept.iter().map(|row| (row.0.len(), row.1)).collect::<Vec<_>>());
 }
 
@@ -121,7 +126,8 @@ fn beyond_their_share_refusals_are_kept_without_their_bodies() {
 fn what_was_turned_away_at_the_door_leaves_no_refusal() {
     let limited = "secrets = [{ id = \"k\", value = \"k\" }]\nlimits = { events_per_second = 1 }";
     let settings = "[collect]\nbody_timeout = \"200ms\"\n";
-    let site = Site::new(&[settings.into(), web("limits = { body = 100 }"), source("slow", limited)].concat());
+    let site =
+        Site::new(&[settings.into(), web("limits = { body = 100 }"), source("slow", limited)].concat());
     let server = site.start();
     server.send(&Request::post("/v1/segment/web?key=wrong", "{")).expect(401);
     server.send(&Request::post(&format!("/v1/segment/none?key={KEY}"), "{")).expect(404);

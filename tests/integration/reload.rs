@@ -18,7 +18,9 @@ fn reload(server: &Server<'_>, settings: &str) {
     let before = server.metrics().get(SUCCEEDED_AT).unwrap();
     server.site.write_settings(settings);
     server.signal("HUP");
-    until("the settings are reloaded", || (server.metrics().get(SUCCEEDED_AT).unwrap() > before).then_some(()));
+    until("the settings are reloaded", || {
+        (server.metrics().get(SUCCEEDED_AT).unwrap() > before).then_some(())
+    });
     assert_eq!(server.metrics().get(SUCCESSFUL), Some(1.0));
 }
 
@@ -41,7 +43,8 @@ fn keep_sending(server: &Server<'_>, key: &str, sent: &AtomicUsize, stop: &Atomi
 #[test]
 fn secrets_are_rotated_under_load_without_one_failed_request() {
     let secrets = |keys: &[&str]| {
-        let keys: Vec<String> = keys.iter().map(|key| format!("{{ id = \"{key}\", value = \"{key}\" }}")).collect();
+        let keys: Vec<String> =
+            keys.iter().map(|key| format!("{{ id = \"{key}\", value = \"{key}\" }}")).collect();
         source("web", &format!("secrets = [{}]", keys.join(", ")))
     };
     let site = Site::new(&secrets(&["old"]));
@@ -83,7 +86,10 @@ fn bad_settings_change_nothing_and_say_why() {
         (format!("{}{added}", web("colour = \"red\"")), "source.web.colour"),
         (format!("{added}[[source"), "tidegate.toml:"),
         (format!("{added}[spool]\nmax_bytes = \"much\""), "spool.max_bytes"),
-        (format!("{added}{}", source("less", "secrets = [{ id = \"k\", env = \"NOT_THERE\" }]")), "NOT_THERE"),
+        (
+            format!("{added}{}", source("less", "secrets = [{ id = \"k\", env = \"NOT_THERE\" }]")),
+            "NOT_THERE",
+        ),
     ] {
         let log_before = server.log().len();
         site.write_settings(&settings);
@@ -131,7 +137,9 @@ fn imported_users_are_seen_by_a_running_server() {
     let server = site.start();
     let event = r#"{"type":"track","userId":7,"timestamp":"2026-01-31T12:00:00Z"}"#;
     assert_eq!(server.post(event).expect(400).json()["rule"], "user.unknown");
-    for (name, said) in [("ada", "1 added, 0 updated, 0 unchanged\n"), ("grace", "0 added, 1 updated, 0 unchanged\n")] {
+    for (name, said) in
+        [("ada", "1 added, 0 updated, 0 unchanged\n"), ("grace", "0 added, 1 updated, 0 unchanged\n")]
+    {
         site.write("users.csv", &format!("id,username\n7,{name}\n"));
         let imported = site.run(&["users", "import", "users.csv"]);
         assert_eq!(String::from_utf8_lossy(&imported.stdout), said);

@@ -17,6 +17,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use crate::client::{Answer, Request};
 
@@ -177,15 +178,29 @@ impl Site {
         rows.remove(0)
     }
 
+    /// Keeps everybody else from writing to the SQLite database until dropped.
+    pub(crate) fn lock_database(&self) -> DatabaseLock {
+        let runtime = runtime();
+        let connection = runtime.block_on(async {
+            let mut connection = self.connect().await.unwrap();
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+            connection
+        });
+        DatabaseLock { runtime, connection: Some(connection) }
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let options =
+            SqliteConnectOptions::new().filename(self.path("data/events.db")).busy_timeout(DEADLINE);
+        SqliteConnection::connect_with(&options).await
+    }
+
     fn try_rows<Row>(&self, sql: &str) -> Result<Vec<Row>, sqlx::Error>
     where
         Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let options =
-                SqliteConnectOptions::new().filename(self.path("data/events.db")).busy_timeout(DEADLINE);
-            let mut connection = SqliteConnection::connect_with(&options).await?;
+        runtime().block_on(async {
+            let mut connection = self.connect().await?;
             let rows = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut connection).await;
             connection.close().await?;
             rows
@@ -205,6 +220,23 @@ impl Site {
             assert!(found <= rows, "{found} rows in {table}, {rows} expected");
             (found == rows).then_some(())
         });
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The write lock of a SQLite database.
+pub(crate) struct DatabaseLock {
+    runtime: Runtime,
+    connection: Option<SqliteConnection>,
+}
+
+impl Drop for DatabaseLock {
+    fn drop(&mut self) {
+        // Closing rolls back.
+        self.connection.take().map(|connection| self.runtime.block_on(connection.close()));
     }
 }
 
