@@ -67,7 +67,6 @@ pub(super) struct Server {
     pub(super) lane: Lane,
     pub(super) users: Arc<UsersDirectory>,
     pub(super) registry: Arc<Registry>,
-    pub(super) health: Arc<Health>,
     pub(super) stopping: CancellationToken,
     pub(super) collect: (TcpListener, axum::Router),
     pub(super) operate: (TcpListener, axum::Router),
@@ -116,7 +115,6 @@ impl Server {
             lane,
             users,
             registry,
-            health,
             stopping,
         })
     }

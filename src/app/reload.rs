@@ -43,8 +43,8 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<&'static str> {
     let differs = [
         ("data_dir", running.data_dir != new.data_dir),
         ("collect", running.collect != new.collect),
-        ("operate.listen", running.operate.listen != new.operate.listen),
-        ("storage.url", running.storage.to_string() != new.storage.to_string()),
+        ("operate", running.operate != new.operate),
+        ("storage.url", running.storage != new.storage),
         ("storage", running.drain != new.drain),
         ("spool", running.spool != new.spool),
         ("refusals.max_bytes", running.refusals_bytes != new.refusals_bytes),

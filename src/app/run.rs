@@ -4,13 +4,14 @@
 //! deliver what is left → close. All of it under one deadline; what is left then is safe in the spool. A second signal
 //! leaves at once, and a poisoned spool leaves with its own code, so that a supervisor starts a process that recovers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::{Instant, timeout_at},
+    task::{JoinHandle, JoinSet},
+    time::{Instant, timeout, timeout_at},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 pub use super::build::StartError;
 use super::{
@@ -19,8 +20,11 @@ use super::{
 };
 use crate::{
     config::{Config, Origin},
+    database::Database,
     drain::lane::LaneEnd,
     http::server,
+    ingest::registry::Registry,
+    spool::Spool,
     telemetry::exporter::Exporter,
 };
 
@@ -41,6 +45,8 @@ pub enum End {
     Hurried,
     /// The disk failed a write or an fsync.
     Poisoned,
+    /// A part of it ended without being told to: a bug of ours.
+    Broken,
 }
 
 /// Serves until something ends it. `started` is called once everything listens.
@@ -57,83 +63,136 @@ pub async fn run(
     let server = Server::build(&config, exporter.clone()).await?;
     record_loaded();
     let background = CancellationToken::new();
-    let tasks = TaskTracker::new();
-    tasks.spawn(std::sync::Arc::clone(&server.users).poll(USERS_POLLED_EVERY, background.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&server.users).poll(USERS_POLLED_EVERY, background.clone()));
     if let Some(exporter) = exporter {
         tasks.spawn(exporter.upkeep(background.clone()));
     }
     started(&config);
     let end = serve(server, &config, &origin, &mut signals).await;
     background.cancel();
+    tasks.shutdown().await;
     Ok(end)
 }
 
 async fn serve(server: Server, config: &Config, origin: &Origin, signals: &mut Signals) -> End {
-    let Server { spool, database, lane, users: _, registry, health, stopping, collect, operate } = server;
-    let stop = Stop::default();
-    let settings = &config.collect.server;
-    let mut collecting =
-        tokio::spawn(server::serve(collect.0, collect.1, settings.clone(), stop.collect.clone()));
-    let operating = tokio::spawn(server::serve(operate.0, operate.1, settings.clone(), stop.operate.clone()));
-    let mut lane = tokio::spawn(lane.run(stop.finish.clone(), stop.now.clone()));
+    let mut running = Running::start(server, config);
+    if let Some(end) = running.until_told(config, origin, signals).await {
+        return end;
+    }
+    tracing::info!(grace_seconds = config.grace.as_secs_f64(), "stopping");
+    tokio::select! {
+        end = running.stop_in_order(Instant::now() + config.grace) => end,
+        () = signals.stop() => End::Hurried,
+    }
+}
 
-    loop {
-        tokio::select! {
-            biased;
-            () = spool.poisoned() => {
-                tracing::error!("the spool is poisoned: leaving, so that the next start recovers it");
-                stopping.cancel();
-                stop.collect.cancel();
-                let _ = timeout_at(Instant::now() + POISONED_GRACE, &mut collecting).await;
-                return End::Poisoned;
-            }
-            asked = signals.next() => match asked {
-                Asked::Reload => drop(reload(origin, config, &registry)),
-                Asked::Stop => break,
-            },
-            ended = &mut lane => {
-                // A lane ends only when told to; anything else is a bug of ours, and the next start goes on from the cursor.
-                tracing::error!(?ended, "the lane ended: leaving, so that the next start recovers it");
-                return End::Poisoned;
-            }
+/// The parts at work, and what tells each of them to stop.
+struct Running {
+    spool: Spool,
+    database: Database,
+    registry: Arc<Registry>,
+    stopping: CancellationToken,
+    stop: Stop,
+    collecting: JoinHandle<()>,
+    operating: JoinHandle<()>,
+    lane: JoinHandle<LaneEnd>,
+}
+
+impl Running {
+    fn start(server: Server, config: &Config) -> Self {
+        let Server { spool, database, lane, registry, stopping, collect, operate, .. } = server;
+        let (stop, settings) = (Stop::default(), &config.collect.server);
+        Self {
+            spool,
+            database,
+            registry,
+            stopping,
+            collecting: tokio::spawn(server::serve(
+                collect.0,
+                collect.1,
+                settings.clone(),
+                stop.collect.clone(),
+            )),
+            operating: tokio::spawn(server::serve(
+                operate.0,
+                operate.1,
+                settings.clone(),
+                stop.operate.clone(),
+            )),
+            lane: tokio::spawn(lane.run(stop.finish.clone(), stop.now.clone())),
+            stop,
         }
     }
-    tracing::info!(ready = health.is_ready(), grace_seconds = config.grace.as_secs_f64(), "stopping");
-    stopping.cancel();
-    let deadline = Instant::now() + config.grace;
-    let orderly = async {
-        stop.collect.cancel();
-        let finished = timeout_at(deadline, &mut collecting).await.is_ok();
+
+    /// Waits until a signal asks to stop (`None`), or until something ended that must not.
+    async fn until_told(&mut self, config: &Config, origin: &Origin, signals: &mut Signals) -> Option<End> {
+        let ended = loop {
+            tokio::select! {
+                biased;
+                () = self.spool.poisoned() => {
+                    tracing::error!("the spool is poisoned: leaving, so that the next start recovers it");
+                    self.stopping.cancel();
+                    self.stop.collect.cancel();
+                    let _ = timeout(POISONED_GRACE, &mut self.collecting).await;
+                    return Some(End::Poisoned);
+                }
+                asked = signals.next() => match asked {
+                    Asked::Reload => drop(reload(origin, config, &self.registry)),
+                    Asked::Stop => return None,
+                },
+                _ = &mut self.collecting => break "collect listener",
+                _ = &mut self.operating => break "operate listener",
+                _ = &mut self.lane => break "lane",
+            }
+        };
+        tracing::error!(
+            ended,
+            "ended without being told to: leaving, so that the next start begins it again"
+        );
+        Some(End::Broken)
+    }
+
+    async fn stop_in_order(&mut self, deadline: Instant) -> End {
+        self.stopping.cancel();
+        self.stop.collect.cancel();
+        let finished = timeout_at(deadline, &mut self.collecting).await.is_ok();
         if !finished {
+            self.collecting.abort();
             tracing::warn!("requests were cut off at the deadline; their senders were not answered");
         }
-        let closed = spool.close().await;
-        stop.finish.cancel();
-        let lane_end = timeout_at(deadline, &mut lane).await;
-        stop.now.cancel();
-        let lane_end = match lane_end {
-            Ok(ended) => ended.ok(),
-            Err(_) => lane.await.ok(),
+        let closed = timeout_at(deadline, self.spool.close()).await;
+        if closed.is_err() {
+            tracing::warn!("the last fsync was not waited for beyond the deadline");
+        }
+        self.finish_lane(deadline).await;
+        self.stop.operate.cancel();
+        let _ = timeout_at(deadline, &mut self.operating).await;
+        let _ = timeout_at(deadline, self.database.close()).await;
+        match closed {
+            Ok(Err(_)) => End::Poisoned,
+            Ok(Ok(())) if finished => End::Stopped,
+            _ => End::Overrun,
+        }
+    }
+
+    /// Lets the lane deliver what is left. What it leaves at the deadline is safe: the next start delivers it.
+    async fn finish_lane(&mut self, deadline: Instant) {
+        self.stop.finish.cancel();
+        let end = match timeout_at(deadline, &mut self.lane).await {
+            Ok(end) => end,
+            Err(_) => {
+                self.stop.now.cancel();
+                (&mut self.lane).await
+            }
         };
-        match lane_end {
-            Some(LaneEnd::Drained) => tracing::info!("everything is delivered"),
-            Some(LaneEnd::Left { behind }) => {
+        match end {
+            Ok(LaneEnd::Drained) => tracing::info!("everything is delivered"),
+            Ok(LaneEnd::Left { behind }) => {
                 tracing::warn!(behind, "records are left in the spool for the next start");
             }
-            None => tracing::error!("the lane failed while stopping; its records are left in the spool"),
+            Err(_) => tracing::error!("the lane failed while stopping; its records are left in the spool"),
         }
-        stop.operate.cancel();
-        let _ = timeout_at(deadline, operating).await;
-        let _ = timeout_at(deadline, database.close()).await;
-        match (closed, finished) {
-            (Err(_), _) => End::Poisoned,
-            (Ok(()), true) => End::Stopped,
-            (Ok(()), false) => End::Overrun,
-        }
-    };
-    tokio::select! {
-        end = orderly => end,
-        () = signals.stop() => End::Hurried,
     }
 }
 

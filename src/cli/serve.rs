@@ -38,7 +38,7 @@ pub(super) fn serve(config: Option<PathBuf>) -> ExitCode {
     runtime.shutdown_background();
     match end {
         Ok(End::Stopped) => Exit::Done.into(),
-        Ok(End::Overrun) => Exit::Failed.into(),
+        Ok(End::Overrun | End::Broken) => Exit::Failed.into(),
         Ok(End::Hurried) => Exit::Hurried.into(),
         Ok(End::Poisoned) => Exit::Disk.into(),
         Err(error) => {

@@ -20,7 +20,7 @@ pub(super) fn read(section: &Section<'_, '_>, name: Option<&SourceName>, now: Un
     status(section, "overload_status", &[429, 503]);
     let limits = section.section("limits");
     for key in ["body", "decoded", "record"] {
-        limits.bytes(key, 1);
+        limits.bytes(key, 1..=u64::MAX);
     }
     limits.finish();
     let consumer = section.section("consumer");

@@ -26,20 +26,31 @@ pub fn secret_file(data_dir: &Path) -> PathBuf {
     data_dir.join("secrets").join(SOURCE)
 }
 
-/// The settings' text; makes the secret on the first call for a data directory.
-pub(super) fn settings(environment: &BTreeMap<String, String>) -> Result<String, Mistakes> {
-    let data_dir = PathBuf::from(environment.get(DATA_DIR_VARIABLE).map_or(DATA_DIR, String::as_str));
-    let file = secret_file(&data_dir);
-    ensure_secret(&RealDisk, &file).map_err(|error| {
-        let message = format!("{} cannot be made: {error}", file.display());
-        Mistakes(vec![Mistake { origin: "embedded default".into(), line: None, key: String::new(), message }])
-    })?;
+/// What mistakes in it are told of.
+pub(super) const ORIGIN: &str = "embedded default";
+
+fn data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
+    PathBuf::from(environment.get(DATA_DIR_VARIABLE).map_or(DATA_DIR, String::as_str))
+}
+
+/// The settings' text.
+pub(super) fn settings(environment: &BTreeMap<String, String>) -> String {
+    let data_dir = data_dir(environment);
     let quoted = |path: &Path| toml::Value::from(path.display().to_string()).to_string();
-    Ok(format!(
+    format!(
         "data_dir = {}\n[[source]]\nname = \"{SOURCE}\"\nkind = \"segment\"\nsecrets = [{{ id = \"generated\", file = {} }}]\n",
         quoted(&data_dir),
-        quoted(&file),
-    ))
+        quoted(&secret_file(&data_dir)),
+    )
+}
+
+/// Makes the secret, unless that was done before.
+pub(super) fn ensure_secrets(environment: &BTreeMap<String, String>) -> Result<(), Mistakes> {
+    let file = secret_file(&data_dir(environment));
+    ensure_secret(&RealDisk, &file).map_err(|error| {
+        let message = format!("{} cannot be made: {error}", file.display());
+        Mistakes(vec![Mistake { origin: ORIGIN.into(), line: None, key: String::new(), message }])
+    })
 }
 
 fn ensure_secret(disk: &dyn Disk, file: &Path) -> io::Result<()> {

@@ -86,7 +86,7 @@ pub struct Collect {
 }
 
 /// The listener that operators and Prometheus reach.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operate {
     /// Its address.
     pub listen: SocketAddr,
@@ -95,11 +95,11 @@ pub struct Operate {
 }
 
 /// Where settings come from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Origin {
     /// The file; `None` for the embedded default.
     pub file: Option<PathBuf>,
-    /// The environment.
+    /// The environment; it may hold secrets, so this type does not print.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -135,8 +135,8 @@ impl Origin {
                 parse(&origin, &text, &self.environment, now)
             }
             None => {
-                let text = embedded::settings(&self.environment)?;
-                parse("embedded default", &text, &self.environment, now)
+                embedded::ensure_secrets(&self.environment)?;
+                parse(embedded::ORIGIN, &embedded::settings(&self.environment), &self.environment, now)
             }
         }
     }
@@ -174,12 +174,12 @@ fn read(root: &Section<'_, '_>, now: UnixMicros) -> Option<Config> {
     let (storage, drain) = read_storage(root.section("storage"), &data_dir);
     let spool = read_spool(root.section("spool"), &data_dir);
     let refusals = root.section("refusals");
-    let refusals_bytes = refusals.bytes("max_bytes", 0).unwrap_or(spool.max_bytes / 10);
+    let refusals_bytes = refusals.bytes("max_bytes", 0..=u64::MAX).unwrap_or(spool.max_bytes / 10);
     refusals.finish();
     let shutdown = root.section("shutdown");
     let grace = shutdown.duration("grace").unwrap_or(Duration::from_secs(25));
     shutdown.finish();
-    let sources = sources::read(root, now);
+    let sources = sources::read(root, collect.body_memory, now);
     Some(Config {
         data_dir,
         collect,
@@ -200,10 +200,10 @@ fn read_collect(section: Section<'_, '_>) -> Collect {
     let body = BodyLimits::default();
     let collect = Collect {
         listen: listen(&section, 8080),
-        body_memory: section.bytes_in_memory("body_memory", 1 << 20).unwrap_or(64 << 20),
+        body_memory: section.bytes_in_memory("body_memory", 1 << 20..=u64::MAX).unwrap_or(64 << 20),
         body: BodyLimits {
             deadline: section.duration("body_timeout").unwrap_or(body.deadline),
-            min_rate: section.bytes("body_min_rate", 0).unwrap_or(body.min_rate),
+            min_rate: section.bytes("body_min_rate", 0..=u64::MAX).unwrap_or(body.min_rate),
             grace: section.duration("body_min_rate_grace").unwrap_or(body.grace),
             ..body
         },
@@ -231,24 +231,26 @@ fn listen(section: &Section<'_, '_>, port: u16) -> SocketAddr {
 }
 
 fn read_server(section: &Section<'_, '_>, defaults: &server::Settings) -> server::Settings {
-    let count = |key, default: usize| {
-        section.integer(key, 1..=1_000_000).map_or(default, |count| usize::try_from(count).unwrap_or(default))
+    let count = |key, most, default: usize| {
+        section.integer(key, 1..=most).map_or(default, |count| usize::try_from(count).unwrap_or(default))
     };
     server::Settings {
-        connections: count("connections", defaults.connections),
+        connections: count("connections", 1_000_000, defaults.connections),
         first_byte_timeout: section.duration("first_byte_timeout").unwrap_or(defaults.first_byte_timeout),
         head_timeout: section.duration("head_timeout").unwrap_or(defaults.head_timeout),
         idle_timeout: section.duration("idle_timeout").unwrap_or(defaults.idle_timeout),
         write_timeout: section.duration("write_timeout").unwrap_or(defaults.write_timeout),
-        headers: count("headers", defaults.headers),
-        head_bytes: section.bytes_in_memory("head_bytes", 1024).unwrap_or(defaults.head_bytes),
-        query_bytes: section.bytes_in_memory("query_bytes", 64).unwrap_or(defaults.query_bytes),
+        headers: count("headers", server::HEADERS_MAX, defaults.headers),
+        head_bytes: section
+            .bytes_in_memory("head_bytes", 1024..=server::HEAD_BYTES_MAX)
+            .unwrap_or(defaults.head_bytes),
+        query_bytes: section.bytes_in_memory("query_bytes", 64..=u64::MAX).unwrap_or(defaults.query_bytes),
     }
 }
 
 fn read_storage(section: Section<'_, '_>, data_dir: &Path) -> (Option<DatabaseUrl>, drain::Settings) {
     let parse = |text: &str| DatabaseUrl::parse(text).map_err(|error| error.to_string());
-    let url = if section.has("url") || section.is_in_environment("url") {
+    let url = if section.has("url") {
         section.parsed("url", parse)
     } else {
         Some(DatabaseUrl::sqlite(data_dir.join("events.db")))
@@ -259,9 +261,11 @@ fn read_storage(section: Section<'_, '_>, data_dir: &Path) -> (Option<DatabaseUr
         events: batch
             .integer("events", 1..=100_000)
             .map_or(defaults.events, |events| usize::try_from(events).unwrap_or(defaults.events)),
-        bytes: batch.bytes_in_memory("bytes", 1024).unwrap_or(defaults.bytes),
+        bytes: batch.bytes_in_memory("bytes", 1024..=u64::MAX).unwrap_or(defaults.bytes),
         age: batch.duration("age").unwrap_or(defaults.age),
-        dead_letters_bytes: section.bytes("dead_letters", 0).unwrap_or(defaults.dead_letters_bytes),
+        dead_letters_bytes: section
+            .bytes("dead_letters", 0..=u64::MAX)
+            .unwrap_or(defaults.dead_letters_bytes),
         ..defaults
     };
     batch.finish();
@@ -273,10 +277,10 @@ fn read_spool(section: Section<'_, '_>, data_dir: &Path) -> spool::Settings {
     let defaults = spool::Settings::default();
     let settings = spool::Settings {
         directory: data_dir.join("spool"),
-        max_bytes: section.bytes("max_bytes", 1 << 16).unwrap_or(defaults.max_bytes),
-        file_bytes: section.bytes("file_bytes", 1 << 12).unwrap_or(defaults.file_bytes),
-        min_free: section.bytes("min_free", 0).unwrap_or(defaults.min_free),
-        queue_bytes: section.bytes("queue_bytes", 1 << 16).unwrap_or(defaults.queue_bytes),
+        max_bytes: section.bytes("max_bytes", 1 << 16..=u64::MAX).unwrap_or(defaults.max_bytes),
+        file_bytes: section.bytes("file_bytes", 1 << 12..=u64::MAX).unwrap_or(defaults.file_bytes),
+        min_free: section.bytes("min_free", 0..=u64::MAX).unwrap_or(defaults.min_free),
+        queue_bytes: section.bytes("queue_bytes", 1 << 16..=u64::MAX).unwrap_or(defaults.queue_bytes),
         queue_wait: section.duration("queue_wait").unwrap_or(defaults.queue_wait),
     };
     section.finish();

@@ -23,6 +23,7 @@ pub(super) fn secret(section: &Section<'_, '_>, what: &str) -> Option<Secret> {
         return None;
     }
     if let Some(variable) = section.text("env") {
+        section.reading.environment_read.borrow_mut().insert(variable.clone());
         let Some(value) = section.reading.environment.get(&variable) else {
             section.mistake("env", format!("the environment has no {variable}"));
             return None;
@@ -79,7 +80,8 @@ pub(super) fn key_ring(source: &Section<'_, '_>, name: &str, now: UnixMicros) ->
     KeyRing::new(keys)
 }
 
-fn warn_if_weak(
+/// An empty, short or expired secret is odd, and never stops a start.
+pub(super) fn warn_if_weak(
     section: &Section<'_, '_>,
     what: &str,
     secret: &Secret,

@@ -1,7 +1,7 @@
 //! One table of the settings, read key by key. Every mistake is noted and reading goes on; a key that nobody asked for
 //! is a mistake as well. Each scalar may come from the environment instead, as `TIDEGATE_` and its path.
 
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
 use toml::{
     Spanned,
@@ -73,14 +73,11 @@ impl<'r, 't> Section<'r, 't> {
         sections
     }
 
-    /// Whether the environment has this key.
-    pub(super) fn is_in_environment(&self, key: &str) -> bool {
-        self.reading.environment.contains_key(&self.variable(key))
-    }
-
-    /// Whether the file has this key.
+    /// Whether the file or the environment has this key, or something beneath it.
     pub(super) fn has(&self, key: &'static str) -> bool {
-        self.value(key).is_some()
+        let (variable, beneath) = (self.variable(key), self.variable(key) + "__");
+        let mut names = self.reading.environment.keys();
+        self.value(key).is_some() || names.any(|name| *name == variable || name.starts_with(&beneath))
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<String> {
@@ -120,7 +117,7 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     /// A whole number of this range.
-    pub(super) fn integer(&self, key: &'static str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+    pub(super) fn integer(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         self.scalar(key, |scalar| {
             let number = match scalar {
                 Scalar::Text(text) | Scalar::Integer(text) => text.parse::<u64>().ok(),
@@ -132,19 +129,21 @@ impl<'r, 't> Section<'r, 't> {
         })
     }
 
-    /// A size in bytes, at least `bytes_min`.
-    pub(super) fn bytes(&self, key: &'static str, bytes_min: u64) -> Option<u64> {
+    /// A size in bytes, of this range.
+    pub(super) fn bytes(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         self.scalar(key, |scalar| match scalar {
-            Scalar::Text(text) | Scalar::Integer(text) => quantity::size(text).and_then(|size| {
-                if size < bytes_min { Err(format!("must be at least {bytes_min} bytes")) } else { Ok(size) }
+            Scalar::Text(text) | Scalar::Integer(text) => quantity::size(text).and_then(|size| match size {
+                size if size < *range.start() => Err(format!("must be at least {} bytes", range.start())),
+                size if size > *range.end() => Err(format!("must be at most {} bytes", range.end())),
+                size => Ok(size),
             }),
             Scalar::Boolean(_) => Err("must be a size such as 64MiB".into()),
         })
     }
 
     /// A size in bytes that fits memory.
-    pub(super) fn bytes_in_memory(&self, key: &'static str, bytes_min: u64) -> Option<usize> {
-        self.bytes(key, bytes_min).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    pub(super) fn bytes_in_memory(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<usize> {
+        self.bytes(key, range).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {

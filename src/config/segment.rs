@@ -18,6 +18,9 @@ pub(super) fn read(section: &Section<'_, '_>) -> Kind {
         ("dedup_from", &mut settings.dedup_from),
     ] {
         if let Some(paths) = section.parsed_texts(key, field) {
+            if paths.is_empty() {
+                section.mistake(key, "must name at least one field");
+            }
             *fields = paths;
         }
     }

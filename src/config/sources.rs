@@ -18,7 +18,7 @@ enum KindWord {
 }
 
 /// All sources that this version serves.
-pub(super) fn read(root: &Section<'_, '_>, now: UnixMicros) -> Vec<Source> {
+pub(super) fn read(root: &Section<'_, '_>, body_memory: usize, now: UnixMicros) -> Vec<Source> {
     let mut names = BTreeSet::new();
     let mut paths = BTreeSet::new();
     let mut sources = Vec::new();
@@ -38,12 +38,15 @@ pub(super) fn read(root: &Section<'_, '_>, now: UnixMicros) -> Vec<Source> {
             section.mistake("kind", "is missing; known are segment, bof");
         }
         match kind {
-            Some(KindWord::Segment) => sources.extend(source(&section, name, now, &mut paths)),
+            Some(KindWord::Segment) => sources.extend(source(&section, name, body_memory, now, &mut paths)),
             Some(KindWord::Bof) => bof::read(&section, name.as_ref(), now),
             // Without a kind nobody can say which keys it may have.
             None => continue,
         }
         section.finish();
+    }
+    if names.is_empty() {
+        root.reading.warn("no source is configured: nothing can be delivered".into());
     }
     sources
 }
@@ -51,6 +54,7 @@ pub(super) fn read(root: &Section<'_, '_>, now: UnixMicros) -> Vec<Source> {
 fn source(
     section: &Section<'_, '_>,
     name: Option<SourceName>,
+    body_memory: usize,
     now: UnixMicros,
     taken: &mut BTreeSet<String>,
 ) -> Option<Source> {
@@ -64,7 +68,11 @@ fn source(
     let keys = secrets::key_ring(section, &label, now);
     let signing_secret = section.has("signing_secret").then(|| {
         let named = section.section("signing_secret");
-        let secret = secrets::secret(&named, &format!("signing_secret of source {label:?}"));
+        let what = format!("signing_secret of source {label:?}");
+        let secret = secrets::secret(&named, &what);
+        if let Some(secret) = &secret {
+            secrets::warn_if_weak(&named, &what, secret, None, now);
+        }
         named.finish();
         secret
     });
@@ -75,7 +83,7 @@ fn source(
         signing_secret: signing_secret.flatten(),
         allowed_networks: networks(section),
         priority: priority(section),
-        limits: limits(section.section("limits")),
+        limits: limits(section.section("limits"), body_memory),
         kind: segment::read(section),
         name: name?,
     })
@@ -92,18 +100,21 @@ pub(super) fn priority(section: &Section<'_, '_>) -> Priority {
     section.word("priority", &[("normal", Priority::Normal), ("low", Priority::Low)]).unwrap_or_default()
 }
 
-fn limits(section: Section<'_, '_>) -> Limits {
+fn limits(section: Section<'_, '_>, body_memory: usize) -> Limits {
     let defaults = Limits::default();
     let count = |key, max: u64| section.integer(key, 1..=max).and_then(|count| usize::try_from(count).ok());
     let limits = Limits {
-        body_bytes: section.bytes_in_memory("body", 1).unwrap_or(defaults.body_bytes),
-        decoded_bytes: section.bytes_in_memory("decoded", 1).unwrap_or(defaults.decoded_bytes),
+        body_bytes: section.bytes_in_memory("body", 1..=u64::MAX).unwrap_or(defaults.body_bytes),
+        decoded_bytes: section.bytes_in_memory("decoded", 1..=u64::MAX).unwrap_or(defaults.decoded_bytes),
         batch_events: count("batch", ELEMENTS_MAX as u64).unwrap_or(defaults.batch_events),
         depth: count("depth", 10_000).unwrap_or(defaults.depth),
         events_per_second: section
             .integer("events_per_second", 1..=u64::from(u32::MAX))
             .and_then(|events| u32::try_from(events).ok()),
     };
+    if limits.body_bytes > body_memory {
+        section.mistake("body", "must not be more than collect.body_memory, where bodies are held");
+    }
     section.finish();
     limits
 }

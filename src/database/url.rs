@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 
 /// What PostgreSQL addresses may say after `?`; the driver would log anything else, and it might be a secret.
 const PARAMETERS: &[&str] = &[
@@ -62,6 +62,19 @@ pub enum UrlError {
         "is no valid PostgreSQL address; a user or password with special characters must be percent-encoded"
     )]
     Postgres,
+}
+
+/// Equal is what leads to the same database by the same credentials.
+impl PartialEq for DatabaseUrl {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Address::Sqlite(path), Address::Sqlite(other)) => path == other,
+            (Address::Postgres(options), Address::Postgres(other)) => {
+                options.to_url_lossy() == other.to_url_lossy()
+            }
+            _ => false,
+        }
+    }
 }
 
 impl DatabaseUrl {

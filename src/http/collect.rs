@@ -59,17 +59,7 @@ pub struct Collect {
 pub async fn collect(State(collect): State<Arc<Collect>>, request: Request<Body>) -> Response<Body> {
     let started = Instant::now();
     let (head, body) = request.into_parts();
-    let doors = collect.registry.doors();
-    let Some(door) = doors.find(head.uri.path()) else {
-        collect.unrouted.increment(1);
-        return answer::rejected(Rejection::NotFound);
-    };
-    let mut response = match collect.authenticate(door, &head) {
-        Ok(delivery) => collect.take(door, delivery, &doors.config_version, &head, body).await,
-        Err(rejection) => answer::rejected(rejection),
-    };
-    door.answered(response.status().as_u16(), started);
-    log(door, &head, response.status(), started);
+    let mut response = collect.answer(&head, body, started).await;
     if let Some(id) = head.headers.get(&REQUEST_ID).filter(|id| is_plain(id)) {
         response.headers_mut().insert(REQUEST_ID.clone(), id.clone());
     }
@@ -77,6 +67,21 @@ pub async fn collect(State(collect): State<Arc<Collect>>, request: Request<Body>
 }
 
 impl Collect {
+    async fn answer(&self, head: &Parts, body: Body, started: Instant) -> Response<Body> {
+        let doors = self.registry.doors();
+        let Some(door) = doors.find(head.uri.path()) else {
+            self.unrouted.increment(1);
+            return answer::rejected(Rejection::NotFound);
+        };
+        let response = match self.authenticate(door, head) {
+            Ok(delivery) => self.take(door, delivery, &doors.config_version, head, body).await,
+            Err(rejection) => answer::rejected(rejection),
+        };
+        door.answered(response.status().as_u16(), started);
+        log(door, head, response.status(), started);
+        response
+    }
+
     fn authenticate(&self, door: &Arc<Door>, head: &Parts) -> Result<AuthenticDelivery, Rejection> {
         if !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
             return Err(Rejection::Method);
@@ -109,7 +114,7 @@ impl Collect {
         &self,
         door: &Arc<Door>,
         delivery: AuthenticDelivery,
-        config_version: &str,
+        config_version: &Arc<str>,
         head: &Parts,
         body: Body,
     ) -> Response<Body> {
@@ -131,12 +136,12 @@ impl Collect {
         &self,
         door: &Arc<Door>,
         delivery: AuthenticDelivery,
-        config_version: &str,
+        config_version: &Arc<str>,
         body: DeliveryBody,
         memory: Reservation,
     ) -> Response<Body> {
         let accepting =
-            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, config_version.to_owned(), body);
+            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, Arc::clone(config_version), body);
         let task = tokio::spawn(async move {
             let accepted = accepting.await;
             drop(memory);

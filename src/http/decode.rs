@@ -16,8 +16,8 @@ use crate::{
 const USUAL_RATIO: usize = 8;
 const USUAL_BYTES_MIN: usize = 64 << 10;
 
-/// Bodies above this are decoded off the runtime's workers.
-const INLINE_BYTES_MAX: usize = 16 << 10;
+/// What may decode to more than this is decoded off the runtime's workers.
+const INLINE_BYTES_MAX: usize = 128 << 10;
 
 /// Why a body was not decoded, where that is nothing a refusal could keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ async fn decode_reserved(
     let reserved = memory.grow_to(wire.len() + decoded_bytes).await;
     reserved.map_err(|_: BodyError| Undecoded::Memory)?;
     let (wire, limits) = (wire.clone(), Limits { decoded_bytes });
-    if wire.len() <= INLINE_BYTES_MAX {
+    if decoded_bytes <= INLINE_BYTES_MAX {
         return Ok(codec::decode(encoding, wire, limits));
     }
     match tokio::task::spawn_blocking(move || codec::decode(encoding, wire, limits)).await {

@@ -45,7 +45,8 @@ pub async fn ready(State(operations): State<Arc<Operations>>, request: Request<B
     {
         for check in checks {
             let mark = if check.ok { "+" } else { "-" };
-            let _ = writeln!(body, "[{mark}] {} {}", check.name, check.detail);
+            let separator = if check.detail.is_empty() { "" } else { " " };
+            let _ = writeln!(body, "[{mark}] {}{separator}{}", check.name, check.detail);
         }
     }
     body.push_str(if ready { "ready\n" } else { "not ready\n" });

@@ -55,7 +55,7 @@ impl Ingest {
         if needs_directory(&door.source) && !self.users.is_loaded() {
             return Err(Trouble::DirectoryNotLoaded);
         }
-        if door.source.priority == Priority::Low && self.spool.status().usage() >= LOW_PRIORITY_USAGE_MAX {
+        if door.source.priority == Priority::Low && self.spool.usage() >= LOW_PRIORITY_USAGE_MAX {
             return Err(Trouble::ShedEarly);
         }
         Ok(())
@@ -71,7 +71,7 @@ impl Ingest {
         self: Arc<Self>,
         door: Arc<Door>,
         delivery: AuthenticDelivery,
-        config_version: String,
+        config_version: Arc<str>,
         body: DeliveryBody,
     ) -> Result<Answer, Turned> {
         let id = self.ids.next(delivery.head().received_at);
@@ -103,12 +103,12 @@ impl Ingest {
             users: &users,
             recent: &door.state.recent,
             config_version,
-            refusal_room: self.refusals.room(self.spool.oldest()),
+            refusal_room: &|| self.refusals.room(self.spool.oldest()),
         };
         preparation.run(body, |events| {
             let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
             door.state.rate.take(events, per_second, Instant::now()).map_err(|retry_after| {
-                door.state.tally.count(Outcomes { shed: events as u64, ..Outcomes::default() });
+                door.state.tally.count(Outcomes { shed: events as u64, ..Outcomes::default() }, &[]);
                 Turned::TooFast { retry_after }
             })
         })
@@ -124,7 +124,7 @@ impl Ingest {
                 Err(error) => {
                     let Outcomes { committed, duplicate, ignored, refused, shed } = prepared.outcomes;
                     let shed = committed + duplicate + ignored + refused + shed;
-                    door.state.tally.count(Outcomes { shed, ..Outcomes::default() });
+                    door.state.tally.count(Outcomes { shed, ..Outcomes::default() }, &[]);
                     return Err(Turned::Unavailable(trouble(error)));
                 }
             }
@@ -135,11 +135,8 @@ impl Ingest {
 
     fn count(&self, door: &Door, prepared: &Prepared, proof: Option<&Receipt>) {
         let state = &door.state;
-        state.tally.count(prepared.outcomes);
+        state.tally.count(prepared.outcomes, &prepared.refused_rules);
         state.tally.course_ids_unparsed(prepared.course_ids_unparsed);
-        if !prepared.refused_rules.is_empty() {
-            state.tally.refused(&prepared.refused_rules);
-        }
         if !prepared.keys.is_empty() {
             state.recent.remember(&prepared.keys);
         }
@@ -154,6 +151,9 @@ impl Ingest {
 fn verdict(mut prepared: Prepared, proof: Option<Receipt>) -> Result<Verdict, Turned> {
     if prepared.is_batch {
         let Outcomes { committed, duplicate, ignored, refused, .. } = prepared.outcomes;
+        if committed + duplicate + refused > 0 && proof.is_none() {
+            return Err(Turned::Unavailable(Trouble::SpoolPoisoned));
+        }
         return Ok(Verdict::Batch(BatchVerdict {
             proof,
             committed: committed + duplicate,

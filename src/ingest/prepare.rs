@@ -19,10 +19,10 @@ use crate::{
     sources::{
         Kind,
         delivery::AuthenticDelivery,
-        rule::{self, Breach},
+        rule::{self, Breach, Rule},
         segment::{
             UserNames,
-            element::{Arrival, Elements, Fate, SplitError, fate, split},
+            element::{Arrival, Elements, Fate, Split, SplitError, fate, split},
             signature,
         },
     },
@@ -53,8 +53,8 @@ pub(super) struct Preparation<'p> {
     pub(super) users: &'p dyn UserNames,
     pub(super) recent: &'p RecentKeys,
     pub(super) config_version: &'p str,
-    /// How many bytes of refused bodies may still be kept.
-    pub(super) refusal_room: u64,
+    /// How many bytes of refusals may still be kept; asked only where there is one.
+    pub(super) refusal_room: &'p dyn Fn() -> u64,
 }
 
 impl Preparation<'_> {
@@ -67,14 +67,19 @@ impl Preparation<'_> {
         let (encoding, bytes) = match &body.content {
             Content::Decoded(encoding, bytes) => (*encoding, bytes),
             Content::Unsupported => {
-                return Ok(self.refuse_whole(body, "unknown", rule::ENCODING_UNSUPPORTED.at("")));
+                return self.refuse_undecoded(body, "unknown", rule::ENCODING_UNSUPPORTED, admit);
             }
             Content::Corrupt(encoding) => {
-                return Ok(self.refuse_whole(body, encoding.name(), rule::ENCODING_CORRUPT.at("")));
+                return self.refuse_undecoded(body, encoding.name(), rule::ENCODING_CORRUPT, admit);
             }
         };
-        let elements = split(bytes, self.delivery.source().limits.batch_events);
-        self.verify_signature(bytes, &elements)?;
+        let Split { signed, elements } = split(bytes, self.delivery.source().limits.batch_events);
+        if let Some(secret) = &self.delivery.source().signing_secret {
+            let offered = self.delivery.head().signature.as_deref();
+            if !signature::is_valid(secret, signed, offered) {
+                return Err(Turned::Unsigned);
+            }
+        }
         match elements {
             Ok(elements) => {
                 admit(elements.as_slice().len())?;
@@ -88,19 +93,19 @@ impl Preparation<'_> {
         }
     }
 
-    /// The second factor, where the source has one.
-    fn verify_signature(
+    /// What cannot be decoded cannot be verified either: where a signature is asked for, nothing of it is kept.
+    fn refuse_undecoded(
         &self,
-        body: &Bytes,
-        elements: &Result<Elements<'_>, SplitError>,
-    ) -> Result<(), Turned> {
-        let Some(secret) = &self.delivery.source().signing_secret else { return Ok(()) };
-        let signed = match elements {
-            Ok(Elements::Batch(elements)) => elements.first().map_or(body.as_ref(), |first| first.as_bytes()),
-            _ => body.as_ref(),
-        };
-        let offered = self.delivery.head().signature.as_deref();
-        if signature::is_valid(secret, signed, offered) { Ok(()) } else { Err(Turned::Unsigned) }
+        body: &DeliveryBody,
+        encoding: &str,
+        rule: Rule,
+        admit: impl FnOnce(usize) -> Result<(), Turned>,
+    ) -> Result<Prepared, Turned> {
+        if self.delivery.source().signing_secret.is_some() {
+            return Err(Turned::Unsigned);
+        }
+        admit(1)?;
+        Ok(self.refuse_whole(body, encoding, rule.at("")))
     }
 
     fn judge(&self, elements: &Elements<'_>, body: &Bytes) -> Prepared {
@@ -188,7 +193,7 @@ impl Preparation<'_> {
         prepared: &mut Prepared,
     ) {
         let head = self.delivery.head();
-        let room = self.refusal_room.saturating_sub(prepared.refused_bytes);
+        let room = (self.refusal_room)().saturating_sub(prepared.refused_bytes);
         let kept = sent.get(..sent.len().min(REFUSED_BODY_BYTES_MAX)).unwrap_or_default();
         let kept = if kept.len() as u64 > room { &[][..] } else { kept };
         let mut refusal = Refusal {
@@ -209,10 +214,10 @@ impl Preparation<'_> {
             ..Refusal::default()
         };
         refusal.set_refusal_id(self.id.element(element.unwrap_or_default()));
+        prepared.refused_bytes += refusal.encoded_len() as u64;
         prepared.chunk.push(RecordKind::Refusal, |out| encode(&refusal, out));
         prepared.outcomes.refused += 1;
         prepared.refused_rules.push(breach.rule.id);
-        prepared.refused_bytes += kept.len() as u64;
     }
 }
 

@@ -57,7 +57,7 @@ pub struct Doors {
     by_path: HashMap<String, Arc<Door>>,
     by_name: BTreeMap<SourceName, Arc<Door>>,
     /// Which settings these are; written into refusals.
-    pub config_version: String,
+    pub config_version: Arc<str>,
 }
 
 impl Doors {
@@ -106,7 +106,8 @@ impl Registry {
 }
 
 fn doors(sources: Vec<Source>, config_version: String, old: &BTreeMap<SourceName, Arc<Door>>) -> Doors {
-    let mut doors = Doors { by_path: HashMap::new(), by_name: BTreeMap::new(), config_version };
+    let mut doors =
+        Doors { by_path: HashMap::new(), by_name: BTreeMap::new(), config_version: config_version.into() };
     for source in sources {
         let known = old.get(&source.name).map(|door| Arc::clone(&door.state));
         let state = known.unwrap_or_else(|| {

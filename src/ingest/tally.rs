@@ -1,14 +1,11 @@
 //! The counters of one source. Received and outcome move together, so that their sums agree at every scrape.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
 use metrics::{Counter, Histogram};
 
 use crate::{
-    sources::SourceName,
+    sources::{SourceName, rule},
     telemetry::metric::{Metric, together},
 };
 
@@ -39,39 +36,41 @@ pub(super) struct Tally {
     shed: Counter,
     course_ids_unparsed: Counter,
     duration: Histogram,
-    refusals: Mutex<HashMap<&'static str, Counter>>,
-    deliveries: Mutex<HashMap<u16, Counter>>,
+    refusals: HashMap<&'static str, Counter>,
+    deliveries: HashMap<u16, Counter>,
 }
 
-// `Counter` and `Histogram` have no `Debug` of use; the names say enough.
+/// The statuses that senders are answered.
+const STATUSES: &[u16] = &[200, 400, 401, 403, 405, 408, 413, 415, 429, 503];
+
 impl Tally {
     /// All series of a source exist from the start, at zero.
     pub(super) fn new(source: &SourceName) -> Self {
         let name = source.as_str();
-        let outcome = |outcome| {
-            let counter = Metric::Events.counter(&[name, outcome]);
-            counter.increment(0);
-            counter
-        };
-        let received = Metric::EventsReceived.counter(&[name]);
-        received.increment(0);
+        let outcome = |outcome| zero(Metric::Events, &[name, outcome]);
         Self {
             source: source.clone(),
-            received,
+            received: zero(Metric::EventsReceived, &[name]),
             committed: outcome("committed"),
             duplicate: outcome("duplicate"),
             ignored: outcome("ignored"),
             refused: outcome("refused"),
             shed: outcome("shed"),
-            course_ids_unparsed: Metric::CourseIdsUnparsed.counter(&[name]),
+            course_ids_unparsed: zero(Metric::CourseIdsUnparsed, &[name]),
             duration: Metric::RequestDuration.histogram(&[name]),
-            refusals: Mutex::default(),
-            deliveries: Mutex::default(),
+            refusals: rule::ALL
+                .iter()
+                .map(|rule| (rule.id, zero(Metric::Refusals, &[name, rule.id])))
+                .collect(),
+            deliveries: STATUSES
+                .iter()
+                .map(|status| (*status, zero(Metric::Deliveries, &[name, &status.to_string()])))
+                .collect(),
         }
     }
 
-    /// Counts the events of one delivery.
-    pub(super) fn count(&self, outcomes: Outcomes) {
+    /// Counts the events of one delivery, and the refused ones by their rules.
+    pub(super) fn count(&self, outcomes: Outcomes, refused_rules: &[&'static str]) {
         let Outcomes { committed, duplicate, ignored, refused, shed } = outcomes;
         let _both = together();
         self.received.increment(committed + duplicate + ignored + refused + shed);
@@ -86,30 +85,32 @@ impl Tally {
                 counter.increment(events);
             }
         }
-    }
-
-    /// Counts refusals by their rule.
-    pub(super) fn refused(&self, rules: &[&'static str]) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        for rule in rules {
-            let counter = || Metric::Refusals.counter(&[self.source.as_str(), rule]);
-            refusals.entry(rule).or_insert_with(counter).increment(1);
+        for counter in refused_rules.iter().filter_map(|rule| self.refusals.get(rule)) {
+            counter.increment(1);
         }
     }
 
     /// Counts events whose course id could not be read.
     pub(super) fn course_ids_unparsed(&self, events: u64) {
         if events > 0 {
+            tracing::warn!(source = %self.source, events, "course ids could not be read; stored without an org_id");
             self.course_ids_unparsed.increment(events);
         }
     }
 
     /// Counts a request that was answered.
     pub(super) fn answered(&self, status: u16, seconds: f64) {
-        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = || Metric::Deliveries.counter(&[self.source.as_str(), &status.to_string()]);
-        deliveries.entry(status).or_insert_with(counter).increment(1);
-        drop(deliveries);
+        match self.deliveries.get(&status) {
+            Some(counter) => counter.increment(1),
+            None => Metric::Deliveries.counter(&[self.source.as_str(), &status.to_string()]).increment(1),
+        }
         self.duration.record(seconds);
     }
+}
+
+/// A counter that is seen from the start, so that its rate begins at zero.
+fn zero(metric: Metric, labels: &[&str]) -> Counter {
+    let counter = metric.counter(labels);
+    counter.increment(0);
+    counter
 }

@@ -15,9 +15,6 @@ use crate::{
     telemetry::metric::Metric,
 };
 
-/// A spool as full as this is at its quota: no delivery fits the last bytes exactly, and most are refused already.
-const SPOOL_USAGE_MAX: f64 = 0.99;
-
 /// Everything that health is told from.
 pub struct Health {
     spool: Spool,
@@ -68,7 +65,7 @@ impl Health {
             ("spool-writable", spool.phase == Phase::Open, String::new()),
             (
                 "spool-quota",
-                spool.usage() < SPOOL_USAGE_MAX,
+                !spool.lacks_quota,
                 format!("{} bytes, {:.1} %", spool.bytes, spool.usage() * 100.0),
             ),
             ("disk-space", has_room, format!("{free} bytes free")),

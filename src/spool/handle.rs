@@ -16,6 +16,7 @@ use super::{
     lanes::Lanes,
     locked, recovery,
     shared::{Progress, Shared},
+    status,
     writer::Writer,
 };
 use crate::disk::Disk;
@@ -148,6 +149,12 @@ impl Spool {
     pub fn renew_id(&self) -> Result<Uuid, RenewError> {
         let reply = self.shared().inbox.renew()?;
         reply.recv().unwrap_or(Err(RenewError::Poisoned))
+    }
+
+    /// How much of the quota is used, as in [`Status::usage`]; cheap enough for every append.
+    pub fn usage(&self) -> f64 {
+        let (bytes, queued_bytes) = self.shared().inbox.bytes();
+        status::ratio(bytes + queued_bytes, self.shared().settings.max_bytes)
     }
 
     /// How the spool is doing; cheap enough for every probe.

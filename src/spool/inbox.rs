@@ -61,6 +61,8 @@ struct Queue {
     /// Why nothing more is taken in.
     refusal: Option<AppendError>,
     writer_sleeps: bool,
+    /// Whether the last chunk that came was refused for want of quota, and nothing was freed since.
+    lacks_quota: bool,
 }
 
 impl Inbox {
@@ -184,7 +186,13 @@ impl Inbox {
     pub(super) fn settle(&self, queued_bytes: u64, disk_bytes: u64) {
         let mut queue = locked(&self.queue);
         queue.queued_bytes = queue.queued_bytes.saturating_sub(queued_bytes);
+        queue.lacks_quota &= disk_bytes >= queue.disk_bytes;
         queue.disk_bytes = disk_bytes;
+    }
+
+    /// Whether the last chunk was refused for want of quota.
+    pub(super) fn lacks_quota(&self) -> bool {
+        locked(&self.queue).lacks_quota
     }
 
     /// Bytes on disk, and bytes queued.
@@ -203,15 +211,13 @@ impl Inbox {
 }
 
 impl Queue {
-    fn admit(&self, bytes: u64, bytes_max: u64) -> Result<(), AppendError> {
+    fn admit(&mut self, bytes: u64, bytes_max: u64) -> Result<(), AppendError> {
         if let Some(refusal) = self.refusal {
             return Err(refusal);
         }
         let occupied = self.disk_bytes.saturating_add(self.queued_bytes);
-        if bytes > 0 && occupied.saturating_add(bytes) > bytes_max {
-            return Err(AppendError::Full);
-        }
-        Ok(())
+        self.lacks_quota = bytes > 0 && occupied.saturating_add(bytes) > bytes_max;
+        if self.lacks_quota { Err(AppendError::Full) } else { Ok(()) }
     }
 
     fn fill(&mut self, batch: &mut Vec<Append>) {

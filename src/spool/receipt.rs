@@ -48,14 +48,3 @@ pub enum AppendError {
     #[error("the spool is closed")]
     Closed,
 }
-
-impl AppendError {
-    /// When it may be worth trying again.
-    pub fn retry_after_seconds(self) -> u64 {
-        match self {
-            Self::Busy => 1,
-            Self::NoSpace | Self::Poisoned | Self::Closed => 5,
-            Self::Full => 30,
-        }
-    }
-}

@@ -23,6 +23,9 @@ pub struct Status {
     pub end: u64,
     /// Whether it takes appends.
     pub phase: Phase,
+    /// Whether the last append was refused for want of quota, and nothing was freed since. Quotas are seldom reached to
+    /// the byte, so the bytes alone do not tell.
+    pub lacks_quota: bool,
     /// Whether an append was refused for lack of space within the last 5 s, and none was written since.
     pub no_space: bool,
     /// Bytes to spare on the disk; `None` if it does not say.
@@ -43,9 +46,7 @@ impl Status {
 
     /// How much of the quota is used: 0 to 1, and a little more where the last file's header exceeds it.
     pub fn usage(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more than 52 bits")]
-        let ratio = (self.bytes + self.queued_bytes) as f64 / self.max_bytes.max(1) as f64;
-        ratio
+        ratio(self.bytes + self.queued_bytes, self.max_bytes)
     }
 
     /// Whether a write or fsync has failed.
@@ -57,7 +58,7 @@ impl Status {
     pub fn accepts(&self) -> bool {
         self.phase == Phase::Open
             && !self.no_space
-            && self.bytes + self.queued_bytes < self.max_bytes
+            && !self.lacks_quota
             && self.free_bytes.is_none_or(|free| free >= self.min_free)
     }
 
@@ -77,6 +78,7 @@ impl Status {
             oldest: locked(&shared.index).oldest(),
             end: progress.end,
             phase: progress.phase,
+            lacks_quota: shared.inbox.lacks_quota(),
             no_space: age(lacked_space).is_some_and(|age| age < NO_SPACE_LASTS),
             free_bytes: shared.disk.free_bytes(&settings.directory).ok(),
             min_free: settings.min_free,
@@ -84,4 +86,10 @@ impl Status {
             damaged_records: shared.damage.records(),
         }
     }
+}
+
+/// How much of a quota is used.
+#[expect(clippy::cast_precision_loss, reason = "a ratio needs no more than 52 bits")]
+pub(super) fn ratio(bytes: u64, max_bytes: u64) -> f64 {
+    bytes as f64 / max_bytes.max(1) as f64
 }

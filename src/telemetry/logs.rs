@@ -21,7 +21,14 @@ const DEFAULT_FILTER: &str = "info";
 
 /// What never logs below this level, whatever the filter says: these libraries print buffers, and with them a query
 /// string or a body, at their lower levels.
-const QUIET: &[&str] = &["hyper=info", "hyper_util=info", "sqlx=warn", "h2=info", "tower_http=info"];
+const QUIET: &[&str] = &[
+    "hyper=info",
+    "hyper_util=info",
+    "sqlx=warn",
+    "sqlx_postgres::options=error",
+    "h2=info",
+    "tower_http=info",
+];
 
 /// Sends log lines to standard error. `filter` is in the syntax of `RUST_LOG`.
 ///

@@ -1,6 +1,12 @@
 //! JSON pointers (RFC 6901) to a byte of a text: where a refusal points. Slow, and used only to explain.
 
-/// The pointer of the value that begins at `offset` of valid JSON; of its nearest parent where none does.
+use super::scan::storable;
+
+/// A pointer is for people, and a column of a table: a longer one is cut short.
+const POINTER_BYTES_MAX: usize = 512;
+
+/// The pointer of the value that begins at `offset` of valid JSON; of its nearest parent where none does. Storable like
+/// everything else: what no column can hold is U+FFFD in it, and a long one ends in `…`.
 pub fn pointer_at(text: &str, offset: usize) -> String {
     let mut path: Vec<Step> = Vec::new();
     let mut at = 0;
@@ -21,10 +27,7 @@ pub fn pointer_at(text: &str, offset: usize) -> String {
                     .get(end..)
                     .is_some_and(|rest| rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':'));
                 if let (true, Some(Step::Key(key))) = (is_key, path.last_mut()) {
-                    *key = text
-                        .get(at..end)
-                        .and_then(|quoted| serde_json::from_str(quoted).ok())
-                        .unwrap_or_default();
+                    *key = unescaped(text.get(at..end).unwrap_or_default());
                 }
                 at = end;
                 continue;
@@ -33,7 +36,16 @@ pub fn pointer_at(text: &str, offset: usize) -> String {
         }
         at += 1;
     }
-    path.iter().map(Step::token).collect()
+    let mut pointer: String = path.iter().map(Step::token).collect();
+    if pointer.len() > POINTER_BYTES_MAX {
+        pointer.truncate(pointer.floor_char_boundary(POINTER_BYTES_MAX));
+        pointer.push('…');
+    }
+    pointer
+}
+
+fn unescaped(quoted: &str) -> String {
+    storable(quoted, 0).ok().and_then(|clean| serde_json::from_str(&clean).ok()).unwrap_or_default()
 }
 
 enum Step {
@@ -65,6 +77,18 @@ fn string_end(bytes: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A refusal whose pointer no text column could hold was dead-lettered, and many of them paused the lane.
+    #[test]
+    fn a_pointer_can_be_stored_whatever_the_keys() {
+        for (text, want) in [
+            (r#"{"a\u0000b":1e999}"#.to_owned(), "/a\u{fffd}b".to_owned()),
+            (r#"{"\ud800":1e999}"#.to_owned(), "/\u{fffd}".to_owned()),
+            (format!(r#"{{"{}":1e999}}"#, "é".repeat(1000)), format!("/{}…", "é".repeat(255))),
+        ] {
+            assert_eq!(pointer_at(&text, text.find("1e999").unwrap()), want);
+        }
+    }
 
     #[test]
     fn a_place_has_its_name() {

@@ -33,6 +33,11 @@ use tokio_util::sync::CancellationToken;
 /// How long to wait before accepting again when the machine has run out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// The most header fields and bytes of a head that can be allowed: hyper takes no more.
+pub const HEADERS_MAX: u64 = 100;
+/// See [`HEADERS_MAX`].
+pub const HEAD_BYTES_MAX: u64 = 64 * 1024;
+
 /// Limits of a listener and of each of its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {

@@ -206,14 +206,18 @@ fn event_type<'a>(settings: &Settings, fields: Fields<'_, 'a>, action: &str) -> 
     };
     let pointer = paths.first().map(FieldPath::pointer).unwrap_or_default();
     let required = settings.requires(Required::EventType);
-    match paths.iter().find_map(|path| fields.get(path)) {
-        None if required => Err(rule::EVENT_TYPE_MISSING.at(pointer)),
-        None => Ok(Cow::Owned(action.to_owned())),
-        Some(value) => match value.string().filter(|text| !text.is_empty()) {
+    match fields.first(paths) {
+        Some((value, path)) => match value.string() {
             Some(text) => Ok(text),
-            None if required => Err(rule::EVENT_TYPE_INVALID.at(pointer)),
+            None if required => Err(rule::EVENT_TYPE_INVALID.at(path.pointer())),
             None => Ok(Cow::Owned(action.to_owned())),
         },
+        // A required one that is there and blank is another mistake than none.
+        None if required && paths.iter().any(|path| fields.get(path).is_some()) => {
+            Err(rule::EVENT_TYPE_INVALID.at(pointer))
+        }
+        None if required => Err(rule::EVENT_TYPE_MISSING.at(pointer)),
+        None => Ok(Cow::Owned(action.to_owned())),
     }
 }
 

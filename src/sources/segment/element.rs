@@ -50,22 +50,32 @@ pub enum SplitError {
     TooMany,
 }
 
+/// A body taken apart as far as it goes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Split<'a> {
+    /// What a signature covers: the body, or the first element of a batch, also of one that is broken further on.
+    pub signed: &'a [u8],
+    /// The elements, or why there are none.
+    pub elements: Result<Elements<'a>, SplitError>,
+}
+
 /// Takes a decoded body apart. A single element is looked into later, by [`fate`].
-///
-/// # Errors
-/// When the body is no JSON text that may hold events.
-pub fn split(body: &[u8], elements_max: usize) -> Result<Elements<'_>, SplitError> {
-    let refused = |rule: rule::Rule| SplitError::Refused(rule.at(""));
-    let text = std::str::from_utf8(body).map_err(|_| refused(rule::BODY_UTF8))?;
+pub fn split(body: &[u8], elements_max: usize) -> Split<'_> {
+    let refused = |rule: rule::Rule| Split { signed: body, elements: Err(SplitError::Refused(rule.at(""))) };
+    let Ok(text) = std::str::from_utf8(body) else { return refused(rule::BODY_UTF8) };
     let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
     match trimmed.as_bytes().first() {
-        None => Err(refused(rule::BODY_EMPTY)),
-        Some(b'[') => match object::elements(trimmed, elements_max) {
-            Ok(Some(elements)) => Ok(Elements::Batch(elements)),
-            Ok(None) => Err(SplitError::TooMany),
-            Err(_) => Err(refused(rule::BODY_MALFORMED)),
-        },
-        Some(_) => Ok(Elements::Single(trimmed)),
+        None => refused(rule::BODY_EMPTY),
+        Some(b'[') => {
+            let object::Elements { first, all } = object::elements(trimmed, elements_max);
+            let elements = match all {
+                Ok(Some(elements)) => Ok(Elements::Batch(elements)),
+                Ok(None) => Err(SplitError::TooMany),
+                Err(_) => Err(SplitError::Refused(rule::BODY_MALFORMED.at(""))),
+            };
+            Split { signed: first.map_or(body, str::as_bytes), elements }
+        }
+        Some(_) => Split { signed: body, elements: Ok(Elements::Single(trimmed)) },
     }
 }
 

@@ -10,6 +10,10 @@ use crate::secret::Secret;
 
 /// Whether `offered` signs `signed`. Compares in constant time; a malformed signature is a wrong one.
 pub fn is_valid(secret: &Secret, signed: &[u8], offered: Option<&[u8]>) -> bool {
+    // Anybody can sign with an empty secret.
+    if secret.is_empty() {
+        return false;
+    }
     let Some(offered) = offered.and_then(from_hex) else { return false };
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret.expose().as_bytes()) else { return false };
     mac.update(signed);
@@ -43,6 +47,8 @@ mod tests {
         assert!(is_valid(&secret, text, Some(&right.to_ascii_uppercase())));
         assert!(!is_valid(&secret, b"what do ya want for nothing!", Some(right)));
         assert!(!is_valid(&Secret::new("Jeff".into()), text, Some(right)));
+        let with_empty_key = b"fbdb1d1b18aa6c08324b7d64b71fb76370690e1d";
+        assert!(!is_valid(&Secret::default(), b"", Some(with_empty_key)), "an empty secret verifies nothing");
         for wrong in
             [None, Some(&b""[..]), Some(&right[..38]), Some(b"+ffcdf6ae5eb2fa2d27416d5f184df9c259a7c79")]
         {

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::event::json::value::{Value, ValueKind};
+use crate::event::json::{
+    scan::NUMBER_CHARS_MAX,
+    value::{Value, ValueKind},
+};
 
 /// The decimal digits of an integer user id, without sign, zeros or blanks it does not need; `None` if it is none.
-/// Of any length: what does not fit 64 bits is an integer all the same, only no user of the directory.
+/// What does not fit 64 bits is an integer all the same, only no user of the directory; what is longer than a number may
+/// be is none, though it stood in a string.
 pub(super) fn integer(value: Value<'_>) -> Option<String> {
     let text = match value.kind() {
         ValueKind::Number => Cow::Borrowed(value.text()),
@@ -17,7 +21,10 @@ pub(super) fn integer(value: Value<'_>) -> Option<String> {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if digits.is_empty()
+        || digits.len() > NUMBER_CHARS_MAX
+        || !digits.bytes().all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let digits = digits.trim_start_matches('0');
@@ -46,6 +53,14 @@ mod tests {
         ] {
             assert_eq!(integer(Value::new(text)).as_deref(), Some(want), "{text}");
         }
+    }
+
+    /// 300,000 digits in a string were committed, and refused by the database.
+    #[test]
+    fn a_string_gets_no_longer_number_past_than_a_number_may_be() {
+        let quoted = |digits: usize| format!("\"{}\"", "9".repeat(digits));
+        assert!(integer(Value::new(&quoted(100))).is_some());
+        assert!(integer(Value::new(&quoted(101))).is_none());
     }
 
     #[test]
