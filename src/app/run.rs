@@ -81,10 +81,15 @@ async fn serve(server: Server, config: &Config, origin: &Origin, signals: &mut S
         return end;
     }
     tracing::info!(grace_seconds = config.grace.as_secs_f64(), "stopping");
-    tokio::select! {
+    let end = tokio::select! {
         end = running.stop_in_order(Instant::now() + config.grace) => end,
         () = signals.stop() => End::Hurried,
+    };
+    if matches!(end, End::Hurried | End::Overrun) {
+        // The last handle would wait for the writer, and with it for a disk that is too slow for the deadline.
+        std::mem::forget(running.spool);
     }
+    end
 }
 
 /// The parts at work, and what tells each of them to stop.

@@ -1,6 +1,7 @@
 //! HTTP/1.1 in its plainest form: sends the bytes that a test wants to send, and shows the answer as it came.
 
 use std::{
+    fmt::Write as _,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
@@ -47,7 +48,7 @@ impl Request {
             [(!has("host"), ("Host".to_owned(), "localhost".to_owned())), (!has("content-length"), length)];
         let own = own.iter().filter(|(wanted, _)| *wanted).map(|(_, header)| header);
         for (name, value) in own.chain(&self.headers) {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         head.push_str("\r\n");
         head.into_bytes()

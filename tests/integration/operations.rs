@@ -15,9 +15,6 @@ use crate::{
     server::{KEY, Metrics, Server, Site, sink_down, source, track, until, web},
 };
 
-/// Metrics that only trouble brings about.
-const SELDOM: &[Metric] = &[];
-
 /// One of everything that can become of an event.
 const BODIES: &[(&str, u16)] = &[
     (r#"{"userId":"u","timestamp":"2026-01-31T12:00:00Z","messageId":"same"}"#, 200),
@@ -76,12 +73,13 @@ fn outcomes_add_up_at_every_scrape() {
     };
     // Of each round's nine events four are stored, one of them under a key that all share, and five are refused.
     let rounds = f64::from(sent) / 6.0;
-    assert_eq!(outcome("web", "committed") + outcome("web", "duplicate"), 4.0 * rounds);
+    let stored = outcome("web", "committed") + outcome("web", "duplicate");
+    assert!((stored - 4.0 * rounds).abs() < 0.5, "{stored} stored in {rounds} rounds");
     assert!(
         (rounds - 3.0..rounds).contains(&outcome("web", "duplicate")),
         "the first of each sender may be new"
     );
-    assert_eq!(outcome("web", "refused"), 5.0 * rounds);
+    assert!((outcome("web", "refused") - 5.0 * rounds).abs() < 0.5);
     assert!(outcome("slow", "shed") > 0.0 && outcome("slow", "ignored") > 0.0);
     for (rule, events) in [("timestamp.missing", 2.0), ("body.not_object", 2.0), ("body.malformed", 1.0)] {
         let series = format!(r#"tidegate_refusals_total{{source="web",rule="{rule}"}}"#);
@@ -141,7 +139,7 @@ fn every_metric_is_there_and_says_what_it_is() {
         lines.map(|(name, told)| (name.to_owned(), told.to_owned())).collect()
     };
     let (helps, types) = (told("# HELP "), told("# TYPE "));
-    for metric in Metric::ALL.iter().filter(|metric| !SELDOM.contains(metric)) {
+    for metric in Metric::ALL {
         let name = metric.name();
         let kind = match metric.kind() {
             MetricKind::Counter => "counter",

@@ -25,7 +25,7 @@ use crate::client::{Answer, Request};
 pub(crate) const KEY: &str = "5dd1d0a5b1c54b0e9a2f7c3d8e6f4a1b";
 
 /// Longer than anything takes, however busy the machine is.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 const POLLED_EVERY: Duration = Duration::from_millis(10);
 
 /// How often a start is tried: a port that was free a moment ago may be taken.
