@@ -15,7 +15,7 @@
 //! simulated disk to show. Here it is that nothing between the socket and the table is lost or done twice.
 //!
 //! The moments are drawn from a seed, which is printed; `TIDEGATE_CRASH_SEED` sets it. What a sender gets to send
-//! before the kill is up to the machine, so that a seed repeats the moments and the requests, but not the run.
+//! before the kill is up to the machine, so that a seed repeats the moments, but not the run.
 //! PostgreSQL is the one that `TIDEGATE_TEST_POSTGRES` names (`scripts/with-postgres`).
 
 #![expect(
