@@ -66,23 +66,23 @@ fn a_full_bucket_lets_a_batch_pass_which_is_then_owed() {
 
 #[test]
 fn bodies_share_a_memory_and_wait_their_turn() {
-    let site = Site::new(&["[collect]\nbody_memory = \"1MiB\"\n".into(), web("")].concat());
+    let site = Site::new(&["[collect]\nbody_memory = \"2MiB\"\n".into(), web("")].concat());
     let server = site.start();
     let blanks = |bytes: usize| format!("{}{}", " ".repeat(bytes), track("large"));
-    let large = Request::post(&format!("/v1/segment/web?key={KEY}"), blanks(900 << 10));
+    let large = Request::post(&format!("/v1/segment/web?key={KEY}"), blanks(1900 << 10));
     let mut holder = Connection::open(server.collect).unwrap();
     holder.write(&large.head()).unwrap();
     until("the body's memory is set aside", || {
-        server.metrics().get("tidegate_body_memory_bytes").filter(|bytes| *bytes > f64::from(900 << 10))
+        server.metrics().get("tidegate_body_memory_bytes").filter(|bytes| *bytes > f64::from(1900 << 10))
     });
 
     let answer = server.post(blanks(300 << 10)).expect(503);
     assert_eq!(answer.retry_after(), 1);
     server.post(track("small")).expect(200);
     // A body that the whole memory could not hold does not wait for it.
-    server.post(blanks(1 << 20)).expect(413);
+    server.post(blanks(2 << 20)).expect(413);
 
-    holder.write(blanks(900 << 10).as_bytes()).unwrap();
+    holder.write(blanks(1900 << 10).as_bytes()).unwrap();
     holder.read_answer("POST").unwrap().expect(200);
     server.post(blanks(300 << 10)).expect(200);
     assert_eq!(server.metrics().get("tidegate_body_memory_bytes"), Some(0.0));
