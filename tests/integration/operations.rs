@@ -12,7 +12,7 @@ use tidegate::telemetry::metric::{Metric, MetricKind};
 
 use crate::{
     client::{Connection, Request},
-    server::{KEY, Metrics, Server, Site, sink_down, source, track, until, web},
+    server::{EndsLoad, KEY, Metrics, Server, Site, sink_down, source, track, until, web},
 };
 
 /// One of everything that can become of an event.
@@ -33,6 +33,7 @@ fn outcomes_add_up_at_every_scrape() {
     let server = site.start();
     let stop = AtomicBool::new(false);
     let sent = thread::scope(|scope| {
+        let ends = EndsLoad(&stop);
         let send = || {
             let mut connection = Connection::open(server.collect).unwrap();
             let mut sent = 0;
@@ -63,7 +64,7 @@ fn outcomes_add_up_at_every_scrape() {
             last = received;
             (scrapes >= 100).then_some(())
         });
-        stop.store(true, Ordering::Relaxed);
+        drop(ends);
         senders.map(|sender| sender.join().unwrap()).into_iter().sum::<u32>()
     });
 

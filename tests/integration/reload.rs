@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     client::{Connection, Request},
-    server::{Server, Site, source, track, until, web},
+    server::{EndsLoad, Server, Site, source, track, until, web},
 };
 
 const SUCCESSFUL: &str = "tidegate_config_last_reload_successful";
@@ -56,6 +56,7 @@ fn secrets_are_rotated_under_load_without_one_failed_request() {
     };
     assert_eq!(status(&server, "/v1/segment/web?key=new"), 401);
     thread::scope(|scope| {
+        let (old_ends, new_ends) = (EndsLoad(&stop_old), EndsLoad(&stop_new));
         let old = scope.spawn(|| keep_sending(&server, "old", &sent, &stop_old));
         more(20);
         reload(&server, &secrets(&["new", "old"]));
@@ -64,11 +65,11 @@ fn secrets_are_rotated_under_load_without_one_failed_request() {
         // Reloading what has not changed disturbs nobody either.
         reload(&server, &secrets(&["new", "old"]));
         more(40);
-        stop_old.store(true, Ordering::Relaxed);
+        drop(old_ends);
         old.join().unwrap();
         reload(&server, &secrets(&["new"]));
         more(20);
-        stop_new.store(true, Ordering::Relaxed);
+        drop(new_ends);
         new.join().unwrap();
     });
     assert_eq!(status(&server, "/v1/segment/web?key=old"), 401);

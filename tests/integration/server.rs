@@ -7,6 +7,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -347,6 +348,15 @@ pub(crate) fn assert_has(answer: &Answer, expected: &Value) {
     let found = answer.json();
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&found[name], value, "{name} in {found}");
+    }
+}
+
+/// Ends a load of senders with its scope, also where a test fails in the midst of it: else they would send for ever.
+pub(crate) struct EndsLoad<'f>(pub(crate) &'f AtomicBool);
+
+impl Drop for EndsLoad<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

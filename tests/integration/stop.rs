@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use crate::{
     client::{Connection, Request},
-    server::{KEY, Site, free_address, sink_down, track, until, web},
+    server::{EndsLoad, KEY, Site, free_address, sink_down, track, until, web},
 };
 
 #[test]
@@ -17,15 +17,16 @@ fn a_stop_under_load_loses_nothing_that_was_answered() {
     const SENDERS: usize = 4;
     let site = Site::new(&web(""));
     let mut server = site.start();
-    let (collect, answered) = (server.collect, AtomicUsize::new(0));
-    let answered = &answered;
+    let (collect, answered, ended) = (server.collect, AtomicUsize::new(0), AtomicBool::new(false));
+    let (answered, ended) = (&answered, &ended);
     let acknowledged: BTreeSet<String> = thread::scope(|scope| {
+        let _ends = EndsLoad(ended);
         let send = |sender: usize| {
             move || {
                 let mut connection = Connection::open(collect).unwrap();
                 let mut acknowledged = Vec::new();
                 // Sends until the server is gone, which shows as an error or as 503.
-                for count in 0.. {
+                for count in (0..).take_while(|_| !ended.load(Ordering::Relaxed)) {
                     let id = format!("{sender}-{count}");
                     let request = Request::post(&format!("/v1/segment/web?key={KEY}"), track(&id));
                     match connection.send(&request) {
