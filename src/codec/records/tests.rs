@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind, Read};
 use bytes::Bytes;
 
 use super::{Record, RecordLimits, Records, RecordsError, Rest, split::HEAD_BYTES};
-use crate::codec::pieces::pieces;
+use crate::codec::{
+    pieces::pieces,
+    stream::{self, StreamLimits},
+};
 
 const LIMITS: RecordLimits = RecordLimits { record_bytes: 1 << 20 };
 
@@ -62,6 +65,21 @@ fn every_form_is_split() {
     let pretty = "{\n  \"a\": {\n    \"b\": []\n  }\n}";
     assert_eq!(split_text(pretty, LIMITS), (whole(&[pretty]), None));
     assert_eq!(split_text(&format!("{pretty}\n{pretty}"), LIMITS), (whole(&[pretty, pretty]), None));
+}
+
+#[test]
+fn delivery_is_the_same_in_every_form() {
+    let plain_limits = StreamLimits { decoded_bytes: 1 << 20, ratio: 1000, block_bytes: 1 << 20 };
+    let records = |file: &[u8]| {
+        let (records, rest) = split(stream::open(file, plain_limits).unwrap(), LIMITS);
+        assert_eq!(rest, None);
+        records
+    };
+    let lines = records(include_bytes!("../../../tests/fixtures/bof/batch.jsonl"));
+    assert_eq!(lines.len(), 50);
+    assert!(records(include_bytes!("../../../tests/fixtures/bof/batch.json")) == lines);
+    assert!(records(include_bytes!("../../../tests/fixtures/bof/batch.jsonl.gz")) == lines);
+    assert!(records(include_bytes!("../../../tests/fixtures/bof/m3_level9.lzo")) == lines);
 }
 
 #[test]
