@@ -12,6 +12,7 @@ use super::{
     tally::Outcomes,
 };
 use crate::{
+    clock::UnixMicros,
     sources::{Priority, delivery::AuthenticDelivery, segment::UserNames},
     spool::{AppendError, Receipt, Spool},
     store::users::{Lookup, UsersDirectory},
@@ -74,7 +75,7 @@ impl Ingest {
         config_version: Arc<str>,
         body: DeliveryBody,
     ) -> Result<Answer, Turned> {
-        let id = self.ids.next(delivery.head().received_at);
+        let id = self.next_id(delivery.head().received_at);
         let prepared = if body.work_bytes() > INLINE_BYTES_MAX {
             let (ingest, door) = (Arc::clone(&self), Arc::clone(&door));
             let prepare = move || ingest.prepare(&door, &delivery, &config_version, id, &body);
@@ -103,7 +104,7 @@ impl Ingest {
             users: &users,
             recent: &door.state.recent,
             config_version,
-            refusal_room: &|| self.refusals.room(self.spool.oldest()),
+            refusal_room: &|| self.refusal_room(),
         };
         preparation.run(body, |events| {
             let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
@@ -122,9 +123,7 @@ impl Ingest {
             match self.spool.append(chunk).await {
                 Ok(receipt) => Some(receipt),
                 Err(error) => {
-                    let Outcomes { committed, duplicate, ignored, refused, shed } = prepared.outcomes;
-                    let shed = committed + duplicate + ignored + refused + shed;
-                    door.state.tally.count(Outcomes { shed, ..Outcomes::default() }, &[]);
+                    door.state.tally.count(prepared.outcomes.shed(), &[]);
                     return Err(Turned::Unavailable(trouble(error)));
                 }
             }
@@ -140,8 +139,27 @@ impl Ingest {
         if !prepared.keys.is_empty() {
             state.recent.remember(&prepared.keys);
         }
-        if let Some(proof) = proof.filter(|_| prepared.refused_bytes > 0) {
-            self.refusals.hold(proof.first_sequence(), prepared.refused_bytes);
+        if let Some(proof) = proof {
+            self.hold_refusals(proof, prepared.refused_bytes);
+        }
+    }
+
+    pub(super) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    pub(super) fn next_id(&self, at: UnixMicros) -> DeliveryId {
+        self.ids.next(at)
+    }
+
+    /// How many bytes of refusals may still be kept.
+    pub(super) fn refusal_room(&self) -> u64 {
+        self.refusals.room(self.spool.oldest())
+    }
+
+    pub(super) fn hold_refusals(&self, proof: &Receipt, bytes: u64) {
+        if bytes > 0 {
+            self.refusals.hold(proof.first_sequence(), bytes);
         }
     }
 }
@@ -172,7 +190,8 @@ fn verdict(mut prepared: Prepared, proof: Option<Receipt>) -> Result<Verdict, Tu
     })
 }
 
-fn trouble(error: AppendError) -> Trouble {
+/// What a failed append means for the sender.
+pub(super) fn trouble(error: AppendError) -> Trouble {
     match error {
         AppendError::Full => Trouble::SpoolFull,
         AppendError::NoSpace => Trouble::DiskFull,

@@ -1,8 +1,8 @@
 //! What a sender is told, before anybody speaks HTTP. `committed` cannot be said without a receipt of the spool.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use super::delivery_id::DeliveryId;
+use super::{delivery_id::DeliveryId, tally::Outcomes};
 use crate::{sources::rule::Breach, spool::Receipt};
 
 /// A delivery that was taken, as far as it was worth taking.
@@ -129,4 +129,30 @@ impl Trouble {
             Self::SourceDisabled => 60,
         })
     }
+}
+
+/// What became of a delivery that was taken record by record.
+#[derive(Debug)]
+pub struct StreamAnswer {
+    /// The delivery's id; none where nothing was taken.
+    pub receipt: Option<DeliveryId>,
+    /// What became of its records. What is committed or refused is durable.
+    pub counts: Outcomes,
+    /// How it ended.
+    pub end: StreamEnd,
+}
+
+/// How a stream ended.
+#[derive(Debug)]
+pub enum StreamEnd {
+    /// It was read to its end.
+    Complete,
+    /// It was broken somewhere; the rest is one refusal.
+    Broken(Breach),
+    /// It exceeds a limit; the word names its setting.
+    TooLarge(&'static str),
+    /// It stopped coming; the error is the reader's own.
+    Input(io::Error),
+    /// Our own trouble; what came before is taken.
+    Unavailable(Trouble),
 }
