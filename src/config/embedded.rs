@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io,
     path::{Path, PathBuf},
 };
@@ -10,6 +11,7 @@ use super::mistake::{Mistake, Mistakes};
 use crate::{
     disk::{self, Disk, RealDisk},
     secret::Secret,
+    sources::{bof, segment},
 };
 
 /// Where data lies when nothing else is said.
@@ -18,28 +20,33 @@ pub const DATA_DIR: &str = "./tidegate-data";
 /// The variable that says otherwise.
 const DATA_DIR_VARIABLE: &str = "TIDEGATE_DATA_DIR";
 
-/// The one source.
-pub const SOURCE: &str = "segment";
+/// The sources: one of each kind, called by the name of its kind.
+pub const SOURCES: [&str; 2] = [segment::KIND, bof::KIND];
 
-/// The file in the data directory that holds the source's secret.
-pub fn secret_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("secrets").join(SOURCE)
+/// The file in the data directory that holds a source's secret.
+pub fn secret_file(data_dir: &Path, source: &str) -> PathBuf {
+    data_dir.join("secrets").join(source)
 }
 
-/// The settings' text; makes the secret on the first call for a data directory.
+/// The settings' text; makes the secrets on the first call for a data directory.
 pub(super) fn settings(environment: &BTreeMap<String, String>) -> Result<String, Mistakes> {
     let data_dir = PathBuf::from(environment.get(DATA_DIR_VARIABLE).map_or(DATA_DIR, String::as_str));
-    let file = secret_file(&data_dir);
-    ensure_secret(&RealDisk, &file).map_err(|error| {
-        let message = format!("{} cannot be made: {error}", file.display());
-        Mistakes(vec![Mistake { origin: "embedded default".into(), line: None, key: String::new(), message }])
-    })?;
     let quoted = |path: &Path| toml::Value::from(path.display().to_string()).to_string();
-    Ok(format!(
-        "data_dir = {}\n[[source]]\nname = \"{SOURCE}\"\nkind = \"segment\"\nsecrets = [{{ id = \"generated\", file = {} }}]\n",
-        quoted(&data_dir),
-        quoted(&file),
-    ))
+    let mut text = format!("data_dir = {}\n", quoted(&data_dir));
+    for source in SOURCES {
+        let file = secret_file(&data_dir, source);
+        ensure_secret(&RealDisk, &file).map_err(|error| {
+            let message = format!("{} cannot be made: {error}", file.display());
+            let origin = "embedded default".into();
+            Mistakes(vec![Mistake { origin, line: None, key: String::new(), message }])
+        })?;
+        let file = quoted(&file);
+        let _ = writeln!(
+            text,
+            "[[source]]\nname = \"{source}\"\nkind = \"{source}\"\nsecrets = [{{ id = \"generated\", file = {file} }}]"
+        );
+    }
+    Ok(text)
 }
 
 fn ensure_secret(disk: &dyn Disk, file: &Path) -> io::Result<()> {

@@ -3,7 +3,7 @@
 //! A member is two ranges of the text, 16 bytes: an object of a million tiny members must not cost a multiple of its own
 //! size. Keys are compared unescaped, so that `"us\u0065rId"` is `userId`. Of equal keys the last one wins.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserializer,
@@ -98,23 +98,19 @@ impl<'a> Object<'a> {
 
     /// Indices of the members that a later one of the same key overrides, ascending.
     fn shadowed(&self) -> Vec<u32> {
-        let key = |index: u32| self.member(index).map(|member| member.key.as_column());
-        let mut order: Vec<u32> = (0u32..).take(self.members.len()).collect();
-        // Stable: equal keys stay in the sender's order, so the last of each run is the one that counts.
-        order.sort_by(|&left, &right| key(left).cmp(&key(right)));
+        let mut order: Vec<(Cow<'_, str>, u32)> =
+            self.iter_all().map(|member| member.name()).zip(0u32..).collect();
+        // By key, and of equal keys in the sender's order, so that the last of each run is the one that counts.
+        order.sort_unstable();
         let mut shadowed: Vec<u32> = order
             .windows(2)
-            .filter_map(|pair| match *pair {
-                [earlier, later] if key(earlier) == key(later) => Some(earlier),
+            .filter_map(|pair| match pair {
+                [(key, earlier), (later, _)] if key == later => Some(*earlier),
                 _ => None,
             })
             .collect();
         shadowed.sort_unstable();
         shadowed
-    }
-
-    fn member(&self, index: u32) -> Option<Member<'a>> {
-        self.members.get(index as usize).map(|span| span.of(self.text))
     }
 }
 
@@ -126,12 +122,18 @@ impl Span {
     }
 }
 
-impl Member<'_> {
+impl<'a> Member<'a> {
+    /// The key, unescaped.
+    pub fn name(&self) -> Cow<'a, str> {
+        self.key.as_column()
+    }
+
     /// Whether the key, unescaped, is `name`.
     pub fn is_named(&self, name: &str) -> bool {
-        let quoted = self.key.text();
+        let quoted = self.key.text().as_bytes();
         let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-        inner == name || (inner.len() > name.len() && inner.contains('\\') && self.key.as_column() == name)
+        inner == name.as_bytes()
+            || (inner.len() > name.len() && inner.contains(&b'\\') && self.name() == name)
     }
 }
 
