@@ -18,7 +18,10 @@ use super::{body::BodyError, decode::Undecoded};
 use crate::{
     codec,
     ingest::{
-        answer::{Answer, BatchVerdict, ElementOutcome, ElementVerdict, StreamAnswer, StreamEnd, Trouble, Turned, Verdict},
+        answer::{
+            Answer, BatchVerdict, ElementOutcome, ElementVerdict, StreamAnswer, StreamEnd, Trouble, Turned,
+            Verdict,
+        },
         tally::Outcomes,
     },
     sources::{

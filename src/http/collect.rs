@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     answer::{self, Rejection},
-    body::{self, BodyLimits, MemoryBudget, Reservation},
+    body::{self, BodyLimits, MemoryBudget},
     decode::decode,
     server::Peer,
 };
@@ -27,12 +27,12 @@ use crate::{
     clock::Clock,
     ingest::{
         accept::Ingest,
-        body::DeliveryBody,
-        registry::{Door, Registry},
+        registry::{Door, Doors, Registry},
     },
     sources::{
         Kind,
         delivery::{AuthenticDelivery, RawDelivery},
+        segment,
     },
 };
 
@@ -85,7 +85,7 @@ impl Collect {
         };
         let response = match self.authenticate(door, head) {
             Ok(delivery) => match &door.source.kind {
-                Kind::Segment(_) => self.take(door, delivery, &doors.config_version, head, body).await,
+                Kind::Segment(settings) => self.take((&doors, door), settings, delivery, head, body).await,
                 Kind::Bof(settings) => {
                     let data_center = data_center.map(str::to_owned);
                     self.take_stream((&doors, door), settings, (delivery, data_center), head, body).await
@@ -130,11 +130,12 @@ impl Collect {
         Ok(delivery)
     }
 
+    /// Takes a delivery of a source of kind `segment`, which is held whole.
     async fn take(
         &self,
-        door: &Arc<Door>,
+        (doors, door): (&Doors, &Arc<Door>),
+        settings: &Arc<segment::Settings>,
         delivery: AuthenticDelivery,
-        config_version: &Arc<str>,
         head: &Parts,
         body: Body,
     ) -> Response<Body> {
@@ -146,22 +147,12 @@ impl Collect {
             Ok(read) => read,
             Err(error) => return answer::unread(error),
         };
-        match decode(head, wire, door.source.limits.decoded_bytes, &mut memory).await {
-            Ok(body) => self.accept(door, delivery, config_version, body, memory).await,
-            Err(undecoded) => answer::undecoded(undecoded),
-        }
-    }
-
-    async fn accept(
-        &self,
-        door: &Arc<Door>,
-        delivery: AuthenticDelivery,
-        config_version: &Arc<str>,
-        body: DeliveryBody,
-        memory: Reservation,
-    ) -> Response<Body> {
-        let accepting =
-            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, Arc::clone(config_version), body);
+        let body = match decode(head, wire, door.source.limits.decoded_bytes, &mut memory).await {
+            Ok(body) => body,
+            Err(undecoded) => return answer::undecoded(undecoded),
+        };
+        let (settings, version) = (Arc::clone(settings), Arc::clone(&doors.config_version));
+        let accepting = Arc::clone(&self.ingest).accept(Arc::clone(door), settings, delivery, version, body);
         let task = tokio::spawn(async move {
             let accepted = accepting.await;
             drop(memory);

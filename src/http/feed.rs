@@ -20,14 +20,14 @@ use super::body::{BodyError, BodyLimits};
 const PIECES_MAX: usize = 8;
 
 /// The reader's end. A stream whose end was not seen is an error, never a short stream.
-pub struct FeedReader {
+pub(super) struct FeedReader {
     pieces: mpsc::Receiver<Piece>,
     current: Bytes,
     has_ended: bool,
 }
 
 /// The body's end.
-pub struct Feed(mpsc::Sender<Piece>);
+pub(super) struct Feed(mpsc::Sender<Piece>);
 
 enum Piece {
     Bytes(Bytes),
@@ -36,7 +36,7 @@ enum Piece {
 }
 
 /// A feed and its reader.
-pub fn feed() -> (Feed, FeedReader) {
+pub(super) fn feed() -> (Feed, FeedReader) {
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
     (Feed(sender), FeedReader { pieces, current: Bytes::new(), has_ended: false })
 }
@@ -44,7 +44,7 @@ pub fn feed() -> (Feed, FeedReader) {
 impl Feed {
     /// Passes the body on, until it ends, exceeds a limit, or nobody reads any more. Time that the reader takes is its
     /// own: only waiting for the sender counts.
-    pub async fn pass(self, mut body: Body, limits: &BodyLimits) {
+    pub(super) async fn pass(self, mut body: Body, limits: &BodyLimits) {
         let last = match self.pass_pieces(&mut body, limits).await {
             Ok(()) => Piece::End,
             Err(error) => Piece::Failed(error),
@@ -128,7 +128,10 @@ mod tests {
         let many = |count: usize| pieces((0..count).map(|_| Ok(Bytes::from_static(b"0123456789"))).collect());
         assert_eq!(fed(many(100), limits(1000)).await.unwrap().len(), 1000);
         assert_eq!(fed(many(101), limits(1000)).await, Err(BodyError::TooLarge { limit: 1000 }));
-        assert_eq!(fed(Body::from(vec![0; 1001]), limits(1000)).await, Err(BodyError::TooLarge { limit: 1000 }));
+        assert_eq!(
+            fed(Body::from(vec![0; 1001]), limits(1000)).await,
+            Err(BodyError::TooLarge { limit: 1000 })
+        );
         let broken = pieces(vec![Ok(Bytes::from_static(b"x")), Err(io::ErrorKind::ConnectionReset.into())]);
         assert_eq!(fed(broken, limits(1000)).await, Err(BodyError::Disconnected));
         assert_eq!(fed(Body::empty(), limits(0)).await, Ok(Vec::new()));

@@ -46,9 +46,9 @@ impl Collect {
         body: Body,
     ) -> Response<Body> {
         // A delivery that is shed is read all the same: its records are counted.
-        let shed = match self.ingest.admit(door) {
+        let shed = match self.ingest.admit_stream(door) {
             Ok(()) => None,
-            Err(Trouble::ShedEarly) => Some(Trouble::ShedEarly),
+            Err(trouble @ (Trouble::ShedEarly | Trouble::TooFast)) => Some(trouble),
             Err(trouble) => return answer::overloaded(trouble, settings),
         };
         let Ok(room) = self.room().await else { return answer::overloaded(Trouble::Busy, settings) };
@@ -83,7 +83,8 @@ impl Collect {
     }
 
     async fn room(&self) -> Result<(Reservation, OwnedSemaphorePermit), Trouble> {
-        let memory = self.budget.reserve(DELIVERY_BYTES.min(self.budget.bytes())).await.map_err(|_| Trouble::Busy)?;
+        let memory =
+            self.budget.reserve(DELIVERY_BYTES.min(self.budget.bytes())).await.map_err(|_| Trouble::Busy)?;
         let thread = timeout(THREAD_PATIENCE, Arc::clone(&self.threads).acquire_owned()).await;
         let thread = thread.ok().and_then(Result::ok).ok_or(Trouble::Busy)?;
         Ok((memory, thread))

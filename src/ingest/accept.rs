@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{
     clock::UnixMicros,
-    sources::{Priority, delivery::AuthenticDelivery, segment::UserNames},
+    sources::{
+        Priority,
+        delivery::AuthenticDelivery,
+        segment::{self, UserNames},
+    },
     spool::{AppendError, Receipt, Spool},
     store::users::{Lookup, UsersDirectory},
 };
@@ -62,6 +66,16 @@ impl Ingest {
         Ok(())
     }
 
+    /// Whether a stream of this source could be taken now, whose events are counted against its rate when it has ended.
+    ///
+    /// # Errors
+    /// Our own trouble, or the source's haste.
+    pub fn admit_stream(&self, door: &Door) -> Result<(), Trouble> {
+        self.admit(door)?;
+        let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
+        door.state.rate.take(0, per_second, Instant::now()).map_err(|_| Trouble::TooFast)
+    }
+
     /// Takes a delivery. When this answers, whatever it calls committed or refused is durable.
     ///
     /// Run it as a task of its own: once begun it must count what the spool takes, also when the sender has left.
@@ -71,6 +85,7 @@ impl Ingest {
     pub async fn accept(
         self: Arc<Self>,
         door: Arc<Door>,
+        settings: Arc<segment::Settings>,
         delivery: AuthenticDelivery,
         config_version: Arc<str>,
         body: DeliveryBody,
@@ -78,13 +93,13 @@ impl Ingest {
         let id = self.next_id(delivery.head().received_at);
         let prepared = if body.work_bytes() > INLINE_BYTES_MAX {
             let (ingest, door) = (Arc::clone(&self), Arc::clone(&door));
-            let prepare = move || ingest.prepare(&door, &delivery, &config_version, id, &body);
+            let prepare = move || ingest.prepare(&door, &settings, &delivery, &config_version, id, &body);
             match tokio::task::spawn_blocking(prepare).await {
                 Ok(prepared) => prepared,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         } else {
-            self.prepare(&door, &delivery, &config_version, id, &body)
+            self.prepare(&door, &settings, &delivery, &config_version, id, &body)
         }?;
         self.append(&door, id, prepared).await
     }
@@ -92,6 +107,7 @@ impl Ingest {
     fn prepare(
         &self,
         door: &Door,
+        settings: &segment::Settings,
         delivery: &AuthenticDelivery,
         config_version: &str,
         id: DeliveryId,
@@ -99,6 +115,7 @@ impl Ingest {
     ) -> Result<Prepared, Turned> {
         let users = Directory(&self.users);
         let preparation = Preparation {
+            settings,
             delivery,
             id,
             users: &users,

@@ -105,6 +105,9 @@ pub enum Trouble {
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
+    /// The source sends more than its rate allows.
+    #[error("faster than limits.events_per_second allows")]
+    TooFast,
     /// More is under way than memory is set aside for.
     #[error("too much is under way")]
     Busy,
@@ -123,7 +126,7 @@ impl Trouble {
     /// When it may be worth coming again.
     pub fn retry_after(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Busy | Self::DirectoryNotLoaded => 1,
+            Self::Busy | Self::TooFast | Self::DirectoryNotLoaded => 1,
             Self::SpoolPoisoned | Self::Stopping => 5,
             Self::SpoolFull | Self::ShedEarly | Self::DiskFull => 30,
             Self::SourceDisabled => 60,

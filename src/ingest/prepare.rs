@@ -15,11 +15,10 @@ use super::{
 use crate::{
     codec::Encoding,
     sources::{
-        Kind,
         delivery::AuthenticDelivery,
         rule::{self, Breach, Rule},
         segment::{
-            UserNames,
+            self, UserNames,
             element::{Arrival, Elements, Fate, Split, SplitError, fate, split},
             signature,
         },
@@ -43,6 +42,7 @@ pub(super) struct Prepared {
 
 /// All that preparing needs besides the bytes.
 pub(super) struct Preparation<'p> {
+    pub(super) settings: &'p segment::Settings,
     pub(super) delivery: &'p AuthenticDelivery,
     pub(super) id: DeliveryId,
     pub(super) users: &'p dyn UserNames,
@@ -105,7 +105,7 @@ impl Preparation<'_> {
 
     fn judge(&self, elements: &Elements<'_>, body: &Bytes) -> Prepared {
         let (head, source) = (self.delivery.head(), self.delivery.source());
-        let Kind::Segment(settings) = &source.kind;
+        let settings = self.settings;
         let arrival = Arrival {
             settings,
             source: source.name.as_str(),

@@ -34,7 +34,13 @@ pub(super) struct Refused<'b> {
 
 impl Refuser<'_> {
     /// The refusal of these bytes, and how many bytes of the share it takes beside the `spent` ones of this delivery.
-    pub(super) fn refuse(&self, id: Uuid, refused: Refused<'_>, breach: &Breach, spent: u64) -> (Refusal, u64) {
+    pub(super) fn refuse(
+        &self,
+        id: Uuid,
+        refused: Refused<'_>,
+        breach: &Breach,
+        spent: u64,
+    ) -> (Refusal, u64) {
         let Refused { bytes, is_cut, content_type, element } = refused;
         let kept = bytes.get(..bytes.len().min(REFUSED_BODY_BYTES_MAX)).unwrap_or_default();
         let kept = if kept.len() as u64 > (self.room)().saturating_sub(spent) { &[][..] } else { kept };

@@ -64,7 +64,12 @@ pub struct StreamDelivery {
 
 impl Ingest {
     /// Takes a stream. Blocks; run it where that is allowed, and as a task of its own.
-    pub fn take_stream(self: &Arc<Self>, delivery: &StreamDelivery, runtime: &Handle, input: impl Read) -> StreamAnswer {
+    pub fn take_stream(
+        self: &Arc<Self>,
+        delivery: &StreamDelivery,
+        runtime: &Handle,
+        input: impl Read,
+    ) -> StreamAnswer {
         let mut taking = Taking::new(self, delivery, runtime);
         let end = taking.run(input);
         taking.finish(end)
@@ -284,6 +289,7 @@ impl<'t> Taking<'t> {
                 end = StreamEnd::Unavailable(trouble);
             }
         }
+        self.delivery.door.state.rate.owe(self.counts.total());
         StreamAnswer { receipt: Some(self.receipt), counts: self.counts, end }
     }
 }
