@@ -1,6 +1,6 @@
 //! What a source of kind `bof` may say: where fields stand, and the consumer settings in MediaMath's own words.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::section::Section;
 use crate::sources::{
@@ -11,9 +11,6 @@ use crate::sources::{
         consumer::{ChannelType, Consumer, Filters, Sampling},
     },
 };
-
-/// A filter of no values would let nothing pass, which nobody means.
-const EMPTY: &str = "names no value; leave it out to let everything pass";
 
 pub(super) fn read(section: &Section<'_, '_>) -> Kind {
     let privacy = section.word("privacy", &[("truncate", Privacy::Truncate), ("keep", Privacy::Keep)]);
@@ -82,28 +79,31 @@ fn consumer(section: Section<'_, '_>) -> Consumer {
 }
 
 fn filters(section: Section<'_, '_>) -> Filters {
-    let channel = |text: &str| {
-        ChannelType::parse(text).ok_or_else(|| format!("must be some of {}", ChannelType::NAMES.join(", ")))
-    };
+    const CHANNEL_TYPE: &str = "X-Mm-Channel-Type";
+    let channel_types = values(&section, CHANNEL_TYPE).map(|names: Vec<String>| {
+        let known: Vec<_> = names.iter().filter_map(|name| ChannelType::parse(name)).collect();
+        if known.len() < names.len() {
+            section.mistake(CHANNEL_TYPE, format!("must be some of {}", ChannelType::NAMES.join(", ")));
+        }
+        known
+    });
     let filters = Filters {
-        channel_types: section.parsed_texts("X-Mm-Channel-Type", channel),
-        exchange_ids: ids(&section, "X-Mm-Exch-Id"),
-        geo_ids: ids(&section, "X-Mm-Geo"),
-        deal_ids: ids(&section, "X-Mm-Deal-Id"),
+        channel_types,
+        exchange_ids: values(&section, "X-Mm-Exch-Id"),
+        geo_ids: values(&section, "X-Mm-Geo"),
+        deal_ids: values(&section, "X-Mm-Deal-Id"),
     };
-    if filters.channel_types.as_ref().is_some_and(Vec::is_empty) {
-        section.mistake("X-Mm-Channel-Type", EMPTY);
-    }
     section.finish();
     filters
 }
 
-fn ids(section: &Section<'_, '_>, key: &'static str) -> Option<HashSet<String>> {
-    let ids: HashSet<_> = section.ids(key)?.into_iter().collect();
-    if ids.is_empty() {
-        section.mistake(key, EMPTY);
+/// The values of a filter. None at all would let nothing pass, which nobody means.
+fn values<T: FromIterator<String>>(section: &Section<'_, '_>, key: &'static str) -> Option<T> {
+    let values = section.ids(key)?;
+    if values.is_empty() {
+        section.mistake(key, "names no value; leave it out to let everything pass");
     }
-    Some(ids)
+    Some(values.into_iter().collect())
 }
 
 fn sampling(section: Section<'_, '_>) -> Sampling {

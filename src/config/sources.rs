@@ -110,8 +110,8 @@ fn priority(section: &Section<'_, '_>) -> Priority {
 
 fn limits(section: Section<'_, '_>, kind: KindWord, body_memory: usize) -> Limits {
     let defaults = match kind {
-        KindWord::Segment => Limits::WHOLE,
-        KindWord::Bof => Limits::STREAMED,
+        KindWord::Segment => Limits::default(),
+        KindWord::Bof => Limits::streamed(),
     };
     let number = |key, max: u64| section.integer(key, 1..=max);
     let count = |key, max: u64| number(key, max).and_then(|count| usize::try_from(count).ok());

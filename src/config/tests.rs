@@ -42,7 +42,10 @@ fn the_reference_settings_load_as_they_are() {
     assert_eq!((source.name.as_str(), source.limits.events_per_second), ("mobile", Some(20_000)));
     let settings = segment(source);
     assert_eq!((settings.preset, settings.users), (Preset::Edx, Users::Directory));
-    assert_eq!((bof.name.as_str(), bof.priority, bof.limits), ("mediamath", Priority::Low, Limits::STREAMED));
+    assert_eq!(
+        (bof.name.as_str(), bof.priority, bof.limits),
+        ("mediamath", Priority::Low, Limits::streamed())
+    );
     let Kind::Bof(settings) = &bof.kind else { panic!("{:?}", bof.kind) };
     assert!(settings.consumer.drop_zero_uid && !settings.consumer.drop_body);
     assert_eq!(settings.consumer.filters.geo_ids, Some(["60231".to_owned()].into()));
@@ -63,7 +66,7 @@ fn the_documented_example_loads_and_says_the_defaults() {
     assert_eq!(stated.operate.listen, default.operate.listen);
     assert_eq!(stated.storage.to_string(), default.storage.to_string());
     let Kind::Bof(settings) = &stated.sources[1].kind else { panic!("{:?}", stated.sources[1]) };
-    assert_eq!((settings, stated.sources[1].limits), (&bof::Settings::default(), Limits::STREAMED));
+    assert_eq!((settings, stated.sources[1].limits), (&bof::Settings::default(), Limits::streamed()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
     body::{Content, DeliveryBody},
     delivery_id::DeliveryId,
     recent::RecentKeys,
-    refuser::{Refused, Refuser, encode},
+    refuser::{Refuser, Rejected, encode},
     tally::Outcomes,
 };
 use crate::{
@@ -193,8 +193,8 @@ impl Preparation<'_> {
             room: self.refusal_room,
         };
         let id = self.id.element(element.unwrap_or_default());
-        let refused = Refused { bytes, is_cut: false, content_type, element };
-        let (refusal, taken) = refuser.refuse(id, refused, breach, prepared.refused_bytes);
+        let rejected = Rejected { bytes, is_cut: false, content_type, element };
+        let (refusal, taken) = refuser.refuse(id, rejected, breach, prepared.refused_bytes);
         prepared.chunk.push(RecordKind::Refusal, |out| encode(&refusal, out));
         prepared.outcomes.refused += 1;
         prepared.refused_rules.push(breach.rule.id);

@@ -22,7 +22,7 @@ pub(super) struct Refuser<'r> {
 }
 
 /// Bytes that were refused.
-pub(super) struct Refused<'b> {
+pub(super) struct Rejected<'b> {
     /// What was sent, or as much of it as we have.
     pub(super) bytes: &'b [u8],
     /// Whether more was sent than we have.
@@ -37,11 +37,11 @@ impl Refuser<'_> {
     pub(super) fn refuse(
         &self,
         id: Uuid,
-        refused: Refused<'_>,
+        rejected: Rejected<'_>,
         breach: &Breach,
         spent: u64,
     ) -> (Refusal, u64) {
-        let Refused { bytes, is_cut, content_type, element } = refused;
+        let Rejected { bytes, is_cut, content_type, element } = rejected;
         let kept = bytes.get(..bytes.len().min(REFUSED_BODY_BYTES_MAX)).unwrap_or_default();
         let kept = if kept.len() as u64 > (self.room)().saturating_sub(spent) { &[][..] } else { kept };
         let mut refusal = Refusal {

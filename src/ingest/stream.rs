@@ -18,7 +18,7 @@ use super::{
     accept::{Ingest, trouble},
     answer::{StreamAnswer, StreamEnd, Trouble},
     delivery_id::{DeliveryId, ELEMENTS_MAX},
-    refuser::{Refused, Refuser, encode},
+    refuser::{Refuser, Rejected, encode},
     registry::Door,
     tally::Outcomes,
 };
@@ -145,23 +145,22 @@ impl<'t> Taking<'t> {
             Err(error) => return self.unreadable(error),
         };
         for record in Records::new(plain, record_limits(self.delivery)) {
-            let taken = match record {
+            match record {
                 Ok(Record::Whole(bytes)) => self.judge(&bytes),
                 Ok(Record::Oversized { head, .. }) => {
                     self.refuse(&head, true, &rule::RECORD_TOO_LARGE.at(""));
-                    Ok(())
                 }
                 Err(RecordsError::Broken(rest)) => return self.broken(&rest),
                 Err(RecordsError::Read(error)) => return self.unreadable(error),
-            };
-            if let Err(trouble) = taken.and_then(|()| self.append_if_full()) {
+            }
+            if let Err(trouble) = self.append_if_full() {
                 return StreamEnd::Unavailable(trouble);
             }
         }
         StreamEnd::Complete
     }
 
-    fn judge(&mut self, sent: &Bytes) -> Result<(), Trouble> {
+    fn judge(&mut self, sent: &Bytes) {
         let head = self.delivery.delivery.head();
         let arrival = Arrival {
             settings: &self.delivery.settings,
@@ -188,19 +187,18 @@ impl<'t> Taking<'t> {
             Fate::Filtered => self.growing.outcomes.filtered += 1,
             Fate::SampledOut => self.growing.outcomes.sampled_out += 1,
         }
-        Ok(())
     }
 
     fn refuse(&mut self, sent: &[u8], is_cut: bool, breach: &Breach) {
         let head = self.delivery.delivery.head();
         let ingest = self.ingest;
         let config_version = &self.delivery.config_version;
-        let refuser = Refuser { head, config_version, room: &|| ingest.refusal_room() };
+        let maker = Refuser { head, config_version, room: &|| ingest.refusal_room() };
         let element = Some(self.records);
-        let refused = Refused { bytes: sent, is_cut, content_type: head.content_type.clone(), element };
+        let rejected = Rejected { bytes: sent, is_cut, content_type: head.content_type.clone(), element };
         let awaited: u64 = self.awaited.iter().map(|(pending, _)| pending.refused_bytes).sum();
-        let spent = awaited + self.growing.refused_bytes;
-        let (refusal, taken) = refuser.refuse(self.next_element(), refused, breach, spent);
+        let taken_before = awaited + self.growing.refused_bytes;
+        let (refusal, taken) = maker.refuse(self.next_element(), rejected, breach, taken_before);
         self.growing.chunk.push(RecordKind::Refusal, |out| encode(&refusal, out));
         self.growing.outcomes.refused += 1;
         self.growing.refused_rules.push(breach.rule.id);

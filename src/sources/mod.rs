@@ -89,27 +89,27 @@ pub struct Limits {
     pub events_per_second: Option<u32>,
 }
 
-impl Limits {
-    /// Defaults for deliveries that are taken whole.
-    pub const WHOLE: Self = Self {
-        body_bytes: 2 << 20,
-        decoded_bytes: 16 << 20,
-        expansion_ratio: 1000,
-        lzop_block_bytes: 64 << 20,
-        record_bytes: 16 << 20,
-        batch_events: 4000,
-        depth: 64,
-        events_per_second: None,
-    };
+/// For deliveries that are taken whole.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 2 << 20,
+            decoded_bytes: 16 << 20,
+            expansion_ratio: 1000,
+            lzop_block_bytes: 64 << 20,
+            record_bytes: 1 << 20,
+            batch_events: 4000,
+            depth: 64,
+            events_per_second: None,
+        }
+    }
+}
 
-    /// Defaults for deliveries that are taken record by record, as they come: they may be of any number.
-    pub const STREAMED: Self = Self {
-        body_bytes: 64 << 20,
-        decoded_bytes: 512 << 20,
-        record_bytes: 1 << 20,
-        batch_events: usize::MAX,
-        ..Self::WHOLE
-    };
+impl Limits {
+    /// For deliveries that are taken record by record as they come: however many there are.
+    pub fn streamed() -> Self {
+        Self { body_bytes: 64 << 20, decoded_bytes: 512 << 20, batch_events: usize::MAX, ..Self::default() }
+    }
 }
 
 /// The name of a source: 1 to 64 of `a-z`, `0-9`, `_` and `-`, safe in a path, a label and a file name.

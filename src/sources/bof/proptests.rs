@@ -78,7 +78,7 @@ fn without(value: &mut Json, path: &[&str]) {
 fn untouched(text: &str, path: &str, out: &mut Vec<String>) {
     use crate::event::json::{parts::members, value::Value};
     for member in members(Value::new(text)) {
-        let path = format!("{path}/{}", member.name());
+        let path = format!("{path}/{}", member.key.as_column());
         match path.as_str() {
             "/device/ifa" | "/device/ip" | "/device/ipv6" | "/user/id" => {}
             "/device" | "/user" if member.value.text().starts_with('{') => {
