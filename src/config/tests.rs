@@ -66,7 +66,7 @@ fn the_documented_example_loads_and_says_the_defaults() {
     assert_eq!(stated.operate.listen, default.operate.listen);
     assert_eq!(stated.storage.to_string(), default.storage.to_string());
     let Kind::Bof(settings) = &stated.sources[1].kind else { panic!("{:?}", stated.sources[1]) };
-    assert_eq!((settings, stated.sources[1].limits), (&bof::Settings::default(), Limits::streamed()));
+    assert_eq!((&**settings, stated.sources[1].limits), (&bof::Settings::default(), Limits::streamed()));
 }
 
 #[test]

@@ -49,9 +49,9 @@ impl Collect {
         let shed = match self.ingest.admit_stream(door) {
             Ok(()) => None,
             Err(trouble @ (Trouble::ShedEarly | Trouble::TooFast)) => Some(trouble),
-            Err(trouble) => return answer::overloaded(trouble, settings),
+            Err(trouble) => return answer::stream::overloaded(trouble, settings),
         };
-        let Ok(room) = self.room().await else { return answer::overloaded(Trouble::Busy, settings) };
+        let Ok(room) = self.room().await else { return answer::stream::overloaded(Trouble::Busy, settings) };
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let delivery = StreamDelivery {
             delivery,
@@ -74,7 +74,7 @@ impl Collect {
         let limits = BodyLimits { bytes: door.source.limits.body_bytes, ..self.body };
         feed.pass(body, &limits).await;
         match reading.await {
-            Ok(answer) => answer::streamed(&answer, settings),
+            Ok(answer) => answer::stream::streamed(&answer, settings),
             Err(panic) => {
                 tracing::error!(source = %door.source.name, %panic, "taking a delivery failed");
                 answer::broken()

@@ -227,8 +227,8 @@ impl<'t> Taking<'t> {
         match StreamError::of(&error) {
             None => StreamEnd::Input(error),
             Some(StreamError::TooLarge { .. }) => StreamEnd::TooLarge("limits.decoded"),
-            Some(StreamError::Ratio { .. }) => StreamEnd::TooLarge("limits.ratio"),
-            Some(StreamError::BlockTooLarge { .. }) => StreamEnd::TooLarge("limits.block"),
+            Some(StreamError::Ratio { .. }) => StreamEnd::TooLarge("limits.expansion_ratio"),
+            Some(StreamError::BlockTooLarge { .. }) => StreamEnd::TooLarge("limits.lzop_block"),
             Some(_) => {
                 let breach = rule::ENCODING_CORRUPT.at("");
                 self.refuse(&[], true, &breach);

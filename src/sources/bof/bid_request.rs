@@ -89,7 +89,7 @@ impl<'a> BidRequest<'a> {
             "app" => app = Property::read("app", walk),
             "dooh" => dooh = Property::read("dooh", walk),
             "device" => read.read_device(walk),
-            "regs" => read.privacy.read_regulations(walk.value()),
+            "regs" => read.privacy.read_regulations(walk),
             "at" => read.auction_type = scalar::integer(walk.value()),
             "tmax" => read.tmax_ms = scalar::integer(walk.value()),
             "test" => read.is_test = scalar::flag(walk.value()) == Some(true),
@@ -180,16 +180,30 @@ impl<'a> PrivacySignals<'a> {
         [&self.coppa, &self.lmt, &self.dnt].iter().any(|signal| signal.flag() == Some(true))
     }
 
-    fn read_regulations(&mut self, regulations: Value<'a>) {
-        let extension = parts::member(regulations, "ext");
-        let signal = |name| Signal {
-            own: parts::member(regulations, name),
-            extension: extension.and_then(|extension| parts::member(extension, name)),
-        };
-        self.gdpr = signal("gdpr");
-        self.us_privacy = signal("us_privacy");
-        self.gpp = signal("gpp");
-        self.coppa = signal("coppa");
+    fn read_regulations(&mut self, walk: &mut Walk<'a>) {
+        (self.gdpr, self.us_privacy, self.gpp, self.coppa) = Default::default();
+        walk.members(|name, walk| match name {
+            "ext" => walk.members(|name, walk| {
+                if let Some(signal) = self.regulation(name) {
+                    signal.extension = Some(walk.value());
+                }
+            }),
+            name => {
+                if let Some(signal) = self.regulation(name) {
+                    signal.own = Some(walk.value());
+                }
+            }
+        });
+    }
+
+    fn regulation(&mut self, name: &str) -> Option<&mut Signal<'a>> {
+        match name {
+            "gdpr" => Some(&mut self.gdpr),
+            "us_privacy" => Some(&mut self.us_privacy),
+            "gpp" => Some(&mut self.gpp),
+            "coppa" => Some(&mut self.coppa),
+            _ => None,
+        }
     }
 }
 

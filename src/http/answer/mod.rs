@@ -1,7 +1,9 @@
-//! What senders are told: the one place where outcomes become statuses, headers and JSON.
+//! What senders are told, of whole deliveries here and of streams in `stream`: the one place where outcomes become statuses, headers and JSON.
 //!
 //! Our own trouble is 503 or 429 with `Retry-After`, which senders repeat; a 4xx they throw away, so it is never said of
 //! what is not theirs. No answer repeats anything of the request.
+
+pub mod stream;
 
 use std::time::Duration;
 
@@ -17,17 +19,8 @@ use serde::Serialize;
 use super::{body::BodyError, decode::Undecoded};
 use crate::{
     codec,
-    ingest::{
-        answer::{
-            Answer, BatchVerdict, ElementOutcome, ElementVerdict, StreamAnswer, StreamEnd, Trouble, Turned,
-            Verdict,
-        },
-        tally::Outcomes,
-    },
-    sources::{
-        bof,
-        rule::{self, Breach},
-    },
+    ingest::answer::{Answer, BatchVerdict, ElementOutcome, ElementVerdict, Trouble, Turned, Verdict},
+    sources::rule::{self, Breach},
 };
 
 /// Why a request got no further than its head.
@@ -69,28 +62,6 @@ struct ToldBatch<'a> {
     duplicates: u64,
     receipt: String,
     results: Vec<ToldElement<'a>>,
-}
-
-#[derive(Serialize)]
-struct ToldStream<'a> {
-    committed: u64,
-    filtered: u64,
-    sampled_out: u64,
-    duplicates: u64,
-    refused: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    shed: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 #[derive(Serialize)]
@@ -230,70 +201,6 @@ pub fn turned(turned: Turned) -> Response<Body> {
             later(json(StatusCode::TOO_MANY_REQUESTS, &told), retry_after)
         }
         Turned::Unavailable(trouble) => unavailable(trouble),
-    }
-}
-
-/// A delivery that was taken as a stream.
-pub fn streamed(answer: &StreamAnswer, settings: &bof::Settings) -> Response<Body> {
-    let told = |message| told_stream(answer, message);
-    match &answer.end {
-        StreamEnd::Complete => success(settings, &told(None)),
-        StreamEnd::Broken(breach) => {
-            let told = ToldStream { rule: Some(breach.rule.id), ..told(Some(breach.rule.message)) };
-            json(StatusCode::BAD_REQUEST, &told)
-        }
-        StreamEnd::TooLarge(setting) => {
-            json(StatusCode::PAYLOAD_TOO_LARGE, &told(Some(&format!("Larger than {setting} allows"))))
-        }
-        StreamEnd::Input(error) => {
-            let (status, message) = match error.get_ref().and_then(|error| error.downcast_ref()) {
-                Some(BodyError::TooLarge { .. }) => {
-                    (StatusCode::PAYLOAD_TOO_LARGE, "Larger than limits.body allows")
-                }
-                Some(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"),
-                _ => (StatusCode::BAD_REQUEST, "The body ended early"),
-            };
-            json(status, &told(Some(message)))
-        }
-        StreamEnd::Unavailable(trouble) => {
-            let response = json(overload_status(settings), &told(Some(&trouble.to_string())));
-            later(response, trouble.retry_after())
-        }
-    }
-}
-
-/// A stream for which there is no room, and of which nothing was read.
-pub fn overloaded(trouble: Trouble, settings: &bof::Settings) -> Response<Body> {
-    later(json(overload_status(settings), &Told::no(&trouble.to_string())), trouble.retry_after())
-}
-
-fn overload_status(settings: &bof::Settings) -> StatusCode {
-    StatusCode::from_u16(settings.overload.code()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
-}
-
-fn success(settings: &bof::Settings, told: &ToldStream<'_>) -> Response<Body> {
-    match StatusCode::from_u16(settings.success.code()) {
-        Ok(StatusCode::NO_CONTENT) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            response
-        }
-        status => json(status.unwrap_or(StatusCode::OK), told),
-    }
-}
-
-fn told_stream<'a>(answer: &StreamAnswer, message: Option<&'a str>) -> ToldStream<'a> {
-    let Outcomes { committed, duplicate, refused, filtered, sampled_out, shed, .. } = answer.counts;
-    ToldStream {
-        committed,
-        filtered,
-        sampled_out,
-        duplicates: duplicate,
-        refused,
-        shed,
-        receipt: answer.receipt.map(|receipt| receipt.to_string()),
-        message,
-        rule: None,
     }
 }
 
