@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -102,6 +102,7 @@ impl Server {
             budget,
             body: config.collect.body,
             clock,
+            threads: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
             unrouted: Metric::UnroutedRequests.counter(&[]),
         };
         Ok(Self {

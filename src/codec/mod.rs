@@ -3,14 +3,18 @@
 //! Every format keeps the same promises. *Everything*: all members of gzip and all frames of zstd are decoded, and
 //! what follows the last one is an error, so that a prefix never passes for the whole. *Checked*: a stream must reach
 //! its own end, and its checksum must hold. *Bounded*: the output grows as it is filled and stops one byte past the
-//! limit; no length that the sender claims is ever allocated. A body decodes into one buffer; formats that are read as
-//! a stream belong beside this module's functions, not inside them.
+//! limit; no length that the sender claims is ever allocated. A body decodes into one buffer here; what is too large
+//! to be held at once is decoded by [`stream`] and taken apart by [`records`].
 
 mod deflate;
 mod gzip;
 mod output;
+pub mod records;
+pub mod stream;
 mod zstd;
 
+#[cfg(test)]
+mod pieces;
 #[cfg(test)]
 mod tests;
 

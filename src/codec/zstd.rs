@@ -7,7 +7,7 @@ use ::zstd::stream::read::Decoder;
 use super::{DecodeError, output::Output};
 
 /// 8 MiB, the window that RFC 9659 allows for this encoding. A frame that claims more is refused before its window is allocated.
-const WINDOW_BITS_MAX: u32 = 23;
+pub(super) const WINDOW_BITS_MAX: u32 = 23;
 
 /// Decodes all frames to the last byte of the body.
 pub(super) fn decode(body: &[u8], output: &mut Output) -> Result<(), DecodeError> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io,
     path::{Path, PathBuf},
 };
@@ -10,6 +11,7 @@ use super::mistake::{Mistake, Mistakes};
 use crate::{
     disk::{self, Disk, RealDisk},
     secret::Secret,
+    sources::{bof, segment},
 };
 
 /// Where data lies when nothing else is said.
@@ -18,12 +20,12 @@ pub const DATA_DIR: &str = "./tidegate-data";
 /// The variable that says otherwise.
 const DATA_DIR_VARIABLE: &str = "TIDEGATE_DATA_DIR";
 
-/// The one source.
-pub const SOURCE: &str = "segment";
+/// The sources: one of each kind, called by the name of its kind.
+pub const SOURCES: [&str; 2] = [segment::KIND, bof::KIND];
 
-/// The file in the data directory that holds the source's secret.
-pub fn secret_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("secrets").join(SOURCE)
+/// The file in the data directory that holds a source's secret.
+pub fn secret_file(data_dir: &Path, source: &str) -> PathBuf {
+    data_dir.join("secrets").join(source)
 }
 
 /// What mistakes in it are told of.
@@ -37,20 +39,27 @@ fn data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
 pub(super) fn settings(environment: &BTreeMap<String, String>) -> String {
     let data_dir = data_dir(environment);
     let quoted = |path: &Path| toml::Value::from(path.display().to_string()).to_string();
-    format!(
-        "data_dir = {}\n[[source]]\nname = \"{SOURCE}\"\nkind = \"segment\"\nsecrets = [{{ id = \"generated\", file = {} }}]\n",
-        quoted(&data_dir),
-        quoted(&secret_file(&data_dir)),
-    )
+    let mut text = format!("data_dir = {}\n", quoted(&data_dir));
+    for source in SOURCES {
+        let file = quoted(&secret_file(&data_dir, source));
+        let _ = writeln!(
+            text,
+            "[[source]]\nname = \"{source}\"\nkind = \"{source}\"\nsecrets = [{{ id = \"generated\", file = {file} }}]"
+        );
+    }
+    text
 }
 
-/// Makes the secret, unless that was done before.
+/// Makes the secrets that are not there yet.
 pub(super) fn ensure_secrets(environment: &BTreeMap<String, String>) -> Result<(), Mistakes> {
-    let file = secret_file(&data_dir(environment));
-    ensure_secret(&RealDisk, &file).map_err(|error| {
-        let message = format!("{} cannot be made: {error}", file.display());
-        Mistakes(vec![Mistake { origin: ORIGIN.into(), line: None, key: String::new(), message }])
-    })
+    for source in SOURCES {
+        let file = secret_file(&data_dir(environment), source);
+        ensure_secret(&RealDisk, &file).map_err(|error| {
+            let message = format!("{} cannot be made: {error}", file.display());
+            Mistakes(vec![Mistake { origin: ORIGIN.into(), line: None, key: String::new(), message }])
+        })?;
+    }
+    Ok(())
 }
 
 fn ensure_secret(disk: &dyn Disk, file: &Path) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Settings: raw TOML and environment in, checked settings out, every mistake at once and none silently mended.
 //!
 //! A component owns the type of its settings and their defaults; this module only reads them. `section` reads one table,
-//! `sources` and `segment` the senders, `embedded` is what runs without a file.
+//! `sources`, `segment` and `bof` the senders, `embedded` is what runs without a file.
 
 mod bof;
 pub mod embedded;

@@ -18,6 +18,7 @@ use super::{
 enum Scalar<'s> {
     Text(&'s str),
     Integer(&'s str),
+    Decimal(&'s str),
     Boolean(bool),
 }
 
@@ -27,12 +28,15 @@ pub(super) struct Section<'r, 't> {
     path: String,
     table: Option<&'r DeTable<'t>>,
     start: Option<usize>,
+    /// Whether the case of its keys is of no account.
+    any_case: bool,
     read: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'r, 't> Section<'r, 't> {
     pub(super) fn root(reading: &'r Reading<'t>, table: &'r DeTable<'t>) -> Self {
-        Self { reading, path: String::new(), table: Some(table), start: None, read: RefCell::default() }
+        let path = String::new();
+        Self { reading, path, table: Some(table), start: None, any_case: false, read: RefCell::default() }
     }
 
     /// The table under this key; an empty one where there is none, so that the environment still counts.
@@ -43,7 +47,13 @@ impl<'r, 't> Section<'r, 't> {
             self.reading.mistake(Some(value.span().start), &self.key(key), "must be a table");
         }
         let start = value.map(|value| value.span().start);
-        Self { reading: self.reading, path: self.key(key), table, start, read: RefCell::default() }
+        let (path, any_case) = (self.key(key), self.any_case);
+        Self { reading: self.reading, path, table, start, any_case, read: RefCell::default() }
+    }
+
+    /// The same, with keys that are read in whatever case: they are somebody else's.
+    pub(super) fn section_in_any_case(&self, key: &'static str) -> Self {
+        Self { any_case: true, ..self.section(key) }
     }
 
     /// The tables of the array under this key. Their path is the key and, where they have one, their name.
@@ -67,6 +77,7 @@ impl<'r, 't> Section<'r, 't> {
                 path,
                 table: Some(table),
                 start,
+                any_case: self.any_case,
                 read: RefCell::default(),
             });
         }
@@ -121,11 +132,25 @@ impl<'r, 't> Section<'r, 't> {
         self.scalar(key, |scalar| {
             let number = match scalar {
                 Scalar::Text(text) | Scalar::Integer(text) => text.parse::<u64>().ok(),
-                Scalar::Boolean(_) => None,
+                Scalar::Decimal(_) | Scalar::Boolean(_) => None,
             };
             number
                 .filter(|number| range.contains(number))
                 .ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    /// A number, whole or not, that makes sense.
+    pub(super) fn decimal<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(f64) -> Result<T, String>,
+    ) -> Option<T> {
+        self.scalar(key, |scalar| match scalar {
+            Scalar::Text(text) | Scalar::Integer(text) | Scalar::Decimal(text) => {
+                text.parse().map_err(|_| "must be a number".to_owned()).and_then(&parse)
+            }
+            Scalar::Boolean(_) => Err("must be a number".into()),
         })
     }
 
@@ -137,7 +162,7 @@ impl<'r, 't> Section<'r, 't> {
                 size if size > *range.end() => Err(format!("must be at most {} bytes", range.end())),
                 size => Ok(size),
             }),
-            Scalar::Boolean(_) => Err("must be a size such as 64MiB".into()),
+            Scalar::Decimal(_) | Scalar::Boolean(_) => Err("must be a size such as 64MiB".into()),
         })
     }
 
@@ -152,12 +177,28 @@ impl<'r, 't> Section<'r, 't> {
 
     /// Strings; a lone string is not a list.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
-        let value = self.value(key)?;
-        let texts = value.get_ref().as_array().and_then(|items| {
-            items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-        });
+        self.list(key, "must be an array of strings", |item| item.as_str().map(str::to_owned))
+    }
+
+    /// Ids: strings, or whole numbers as they are written.
+    pub(super) fn ids(&self, key: &'static str) -> Option<Vec<String>> {
+        self.list(key, "must be an array of strings or whole numbers", |item| match item {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
+            _ => None,
+        })
+    }
+
+    fn list(
+        &self,
+        key: &'static str,
+        expected: &str,
+        read: impl Fn(&DeValue<'_>) -> Option<String>,
+    ) -> Option<Vec<String>> {
+        let items = self.value(key)?.get_ref().as_array();
+        let texts = items.and_then(|items| items.iter().map(|item| read(item.get_ref())).collect());
         if texts.is_none() {
-            self.mistake(key, "must be an array of strings");
+            self.mistake(key, expected);
         }
         texts
     }
@@ -184,23 +225,32 @@ impl<'r, 't> Section<'r, 't> {
         self.reading.mistake(at, &self.key(key), message);
     }
 
-    /// Ends reading: what nobody asked for is a mistake.
+    /// Ends reading: what nobody asked for is a mistake, and so is what stands here twice.
     pub(super) fn finish(self) {
         let read = self.read.borrow();
+        let mut seen = BTreeSet::new();
         for (key, _) in self.table.iter().flat_map(|table| table.iter()) {
-            if !read.contains(key.get_ref().as_ref()) {
-                let known: Vec<&str> = read.iter().copied().collect();
-                let message = format!("unknown key; known here are {}", known.join(", "));
-                let path =
-                    format!("{}{}{}", self.path, if self.path.is_empty() { "" } else { "." }, key.get_ref());
-                self.reading.mistake(Some(key.span().start), &path, message);
-            }
+            let known = read.iter().find(|known| self.is_same(known, key.get_ref()));
+            let message = match known {
+                None => {
+                    let known: Vec<&str> = read.iter().copied().collect();
+                    format!("unknown key; known here are {}", known.join(", "))
+                }
+                Some(known) if !seen.insert(known) => format!("{known} stands here twice"),
+                Some(_) => continue,
+            };
+            self.reading.mistake(Some(key.span().start), &self.key(key.get_ref()), message);
         }
     }
 
     fn value(&self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
         self.read.borrow_mut().insert(key);
-        self.table.and_then(|table| table.get(key))
+        let mut entries = self.table?.iter();
+        entries.find(|(known, _)| self.is_same(key, known.get_ref())).map(|(_, value)| value)
+    }
+
+    fn is_same(&self, key: &str, other: &str) -> bool {
+        if self.any_case { key.eq_ignore_ascii_case(other) } else { key == other }
     }
 
     fn key(&self, key: &str) -> String {
@@ -224,6 +274,7 @@ impl<'r, 't> Section<'r, 't> {
         let scalar = match value.get_ref() {
             DeValue::String(text) => Some(Scalar::Text(text)),
             DeValue::Integer(number) if number.radix() == 10 => Some(Scalar::Integer(number.as_str())),
+            DeValue::Float(number) => Some(Scalar::Decimal(number.as_str())),
             DeValue::Boolean(truth) => Some(Scalar::Boolean(*truth)),
             _ => None,
         };

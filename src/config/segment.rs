@@ -1,5 +1,7 @@
 //! What a source of kind `segment` may say: each row of its preset, overridden one by one.
 
+use std::sync::Arc;
+
 use super::section::Section;
 use crate::sources::{
     Kind,
@@ -52,7 +54,7 @@ pub(super) fn read(section: &Section<'_, '_>) -> Kind {
     if let Some(actions) = section.texts("allowed_actions") {
         settings.allowed_actions = Some(Allowlist::new(actions));
     }
-    Kind::Segment(settings)
+    Kind::Segment(Arc::new(settings))
 }
 
 fn field(text: &str) -> Result<FieldPath, String> {

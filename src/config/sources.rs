@@ -8,6 +8,7 @@ use super::{bof, secrets, section::Section, segment};
 use crate::{
     clock::UnixMicros,
     ingest::delivery_id::ELEMENTS_MAX,
+    secret::Secret,
     sources::{Limits, Priority, Source, SourceName},
 };
 
@@ -38,8 +39,7 @@ pub(super) fn read(root: &Section<'_, '_>, body_memory: usize, now: UnixMicros) 
             section.mistake("kind", "is missing; known are segment, bof");
         }
         match kind {
-            Some(KindWord::Segment) => sources.extend(source(&section, name, body_memory, now, &mut paths)),
-            Some(KindWord::Bof) => bof::read(&section, name.as_ref(), now),
+            Some(kind) => sources.extend(source(&section, kind, name, body_memory, now, &mut paths)),
             // Without a kind nobody can say which keys it may have.
             None => continue,
         }
@@ -53,6 +53,7 @@ pub(super) fn read(root: &Section<'_, '_>, body_memory: usize, now: UnixMicros) 
 
 fn source(
     section: &Section<'_, '_>,
+    kind: KindWord,
     name: Option<SourceName>,
     body_memory: usize,
     now: UnixMicros,
@@ -66,53 +67,77 @@ fn source(
         }
     }
     let keys = secrets::key_ring(section, &label, now);
-    let signing_secret = section.has("signing_secret").then(|| {
-        let named = section.section("signing_secret");
-        let what = format!("signing_secret of source {label:?}");
-        let secret = secrets::secret(&named, &what);
-        if let Some(secret) = &secret {
-            secrets::warn_if_weak(&named, &what, secret, None, now);
-        }
-        named.finish();
-        secret
-    });
+    let limits = limits(section.section("limits"), kind, body_memory);
+    let (kind, signing_secret) = match kind {
+        KindWord::Segment => (segment::read(section), signing_secret(section, &label, now)),
+        KindWord::Bof => (bof::read(section), None),
+    };
     Some(Source {
         enabled: section.boolean("enabled").unwrap_or(true),
         paths: own_paths,
         keys,
-        signing_secret: signing_secret.flatten(),
+        signing_secret,
         allowed_networks: networks(section),
         priority: priority(section),
-        limits: limits(section.section("limits"), body_memory),
-        kind: segment::read(section),
+        limits,
+        kind,
         name: name?,
     })
 }
 
-/// Peers that a source may be reached from.
-pub(super) fn networks(section: &Section<'_, '_>) -> Vec<IpNet> {
+fn signing_secret(section: &Section<'_, '_>, source: &str, now: UnixMicros) -> Option<Secret> {
+    if !section.has("signing_secret") {
+        return None;
+    }
+    let named = section.section("signing_secret");
+    let what = format!("signing_secret of source {source:?}");
+    let secret = secrets::secret(&named, &what);
+    if let Some(secret) = &secret {
+        secrets::warn_if_weak(&named, &what, secret, None, now);
+    }
+    named.finish();
+    secret
+}
+
+fn networks(section: &Section<'_, '_>) -> Vec<IpNet> {
     let parse = |text: &str| text.parse().map_err(|_| "must be networks such as 192.0.2.0/24".to_owned());
     section.parsed_texts("allowed_networks", parse).unwrap_or_default()
 }
 
-/// Who is shed first.
-pub(super) fn priority(section: &Section<'_, '_>) -> Priority {
+fn priority(section: &Section<'_, '_>) -> Priority {
     section.word("priority", &[("normal", Priority::Normal), ("low", Priority::Low)]).unwrap_or_default()
 }
 
-fn limits(section: Section<'_, '_>, body_memory: usize) -> Limits {
-    let defaults = Limits::default();
-    let count = |key, max: u64| section.integer(key, 1..=max).and_then(|count| usize::try_from(count).ok());
-    let limits = Limits {
+fn limits(section: Section<'_, '_>, kind: KindWord, body_memory: usize) -> Limits {
+    let defaults = match kind {
+        KindWord::Segment => Limits::default(),
+        KindWord::Bof => Limits::streamed(),
+    };
+    let number = |key, max: u64| section.integer(key, 1..=max);
+    let count = |key, max: u64| number(key, max).and_then(|count| usize::try_from(count).ok());
+    let common = Limits {
         body_bytes: section.bytes_in_memory("body", 1..=u64::MAX).unwrap_or(defaults.body_bytes),
         decoded_bytes: section.bytes_in_memory("decoded", 1..=u64::MAX).unwrap_or(defaults.decoded_bytes),
-        batch_events: count("batch", ELEMENTS_MAX as u64).unwrap_or(defaults.batch_events),
         depth: count("depth", 10_000).unwrap_or(defaults.depth),
-        events_per_second: section
-            .integer("events_per_second", 1..=u64::from(u32::MAX))
+        events_per_second: number("events_per_second", u64::from(u32::MAX))
             .and_then(|events| u32::try_from(events).ok()),
+        ..defaults
     };
-    if limits.body_bytes > body_memory {
+    let limits = match kind {
+        KindWord::Segment => Limits {
+            batch_events: count("batch", ELEMENTS_MAX as u64).unwrap_or(defaults.batch_events),
+            ..common
+        },
+        KindWord::Bof => Limits {
+            record_bytes: section.bytes_in_memory("record", 1..=u64::MAX).unwrap_or(defaults.record_bytes),
+            expansion_ratio: number("expansion_ratio", u64::MAX).unwrap_or(defaults.expansion_ratio),
+            lzop_block_bytes: section
+                .bytes("lzop_block", 1..=u64::from(u32::MAX))
+                .map_or(defaults.lzop_block_bytes, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+            ..common
+        },
+    };
+    if matches!(kind, KindWord::Segment) && limits.body_bytes > body_memory {
         section.mistake("body", "must not be more than collect.body_memory, where bodies are held");
     }
     section.finish();
@@ -120,7 +145,7 @@ fn limits(section: Section<'_, '_>, body_memory: usize) -> Limits {
 }
 
 /// An extra path: absolute, exact, and none of ours.
-pub(super) fn path(text: &str) -> Result<String, String> {
+fn path(text: &str) -> Result<String, String> {
     let plain =
         text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'{' | b'}'));
     let ours = text.starts_with("/v1/") || matches!(text, "/livez" | "/readyz" | "/metrics");

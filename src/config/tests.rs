@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::sources::{
-    Kind,
-    segment::{Preset, Users},
+    Kind, Limits, Priority, Source, bof,
+    segment::{self, Preset, Users},
 };
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -13,6 +13,11 @@ fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn read_text(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
     let all = environment(variables);
     parse("t.toml", text, &all, 0).map_err(|mistakes| mistakes.0.iter().map(ToString::to_string).collect())
+}
+
+fn segment(source: &Source) -> &segment::Settings {
+    let Kind::Segment(settings) = &source.kind else { panic!("{:?}", source.kind) };
+    settings
 }
 
 /// A file with the secrets that the examples name.
@@ -33,14 +38,21 @@ fn the_reference_settings_load_as_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let text = with_bof_secret(include_str!("../../tests/fixtures/tidegate.toml"), directory.path());
     let config = read_text(&text, SECRETS).unwrap();
-    let [source] = &config.sources[..] else { panic!("{:?}", config.sources) };
+    let [source, bof] = &config.sources[..] else { panic!("{:?}", config.sources) };
     assert_eq!((source.name.as_str(), source.limits.events_per_second), ("mobile", Some(20_000)));
-    let Kind::Segment(settings) = &source.kind;
+    let settings = segment(source);
     assert_eq!((settings.preset, settings.users), (Preset::Edx, Users::Directory));
+    assert_eq!(
+        (bof.name.as_str(), bof.priority, bof.limits),
+        ("mediamath", Priority::Low, Limits::streamed())
+    );
+    let Kind::Bof(settings) = &bof.kind else { panic!("{:?}", bof.kind) };
+    assert!(settings.consumer.drop_zero_uid && !settings.consumer.drop_body);
+    assert_eq!(settings.consumer.filters.geo_ids, Some(["60231".to_owned()].into()));
     assert_eq!(source.keys.find(b"0123456789abcdef0123456789abcdef", 0), Some(0));
     assert_eq!(source.keys.find(b"fedcba9876543210fedcba9876543210", 0), Some(1));
     assert_eq!((config.drain.events, config.drain.bytes), (5000, 8 << 20));
-    assert!(config.warnings.iter().any(|warning| warning.contains("mediamath")), "{:?}", config.warnings);
+    assert_eq!(config.warnings, [""; 0]);
 }
 
 #[test]
@@ -53,6 +65,8 @@ fn the_documented_example_loads_and_says_the_defaults() {
     assert_eq!((stated.refusals_bytes, stated.grace), (default.refusals_bytes, default.grace));
     assert_eq!(stated.operate.listen, default.operate.listen);
     assert_eq!(stated.storage.to_string(), default.storage.to_string());
+    let Kind::Bof(settings) = &stated.sources[1].kind else { panic!("{:?}", stated.sources[1]) };
+    assert_eq!((&**settings, stated.sources[1].limits), (&bof::Settings::default(), Limits::streamed()));
 }
 
 #[test]
@@ -100,8 +114,7 @@ fn every_scalar_may_come_from_the_environment() {
     assert_eq!(config.collect.listen.port(), 9);
     assert_eq!(config.spool.directory, Path::new("/var/lib/tidegate/spool"));
     assert!(config.storage.to_string().starts_with("postgres://"));
-    let Kind::Segment(settings) = &config.sources[0].kind;
-    assert_eq!(settings.preset, Preset::Edx);
+    assert_eq!(segment(&config.sources[0]).preset, Preset::Edx);
 
     let mistakes = read_text("", &[("TIDEGATE_SPOOL__MAX_BITES", "1"), ("TIDEGATE_SPOOL__FILE_BYTES", "x")])
         .unwrap_err();
@@ -149,12 +162,30 @@ fn a_secret_has_one_origin_and_two_sources_no_common_path() {
 }
 
 #[test]
+fn the_embedded_default_has_a_source_of_each_kind() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let origin = Origin { file: None, environment: environment(&[("TIDEGATE_DATA_DIR", data_dir)]) };
+    let secret = |name: &str| std::fs::read(embedded::secret_file(directory.path(), name)).unwrap();
+    let config = origin.load(0).unwrap();
+    let kinds: Vec<_> =
+        config.sources.iter().map(|source| (source.name.as_str(), source.kind.name())).collect();
+    assert_eq!(kinds, [("segment", "segment"), ("bof", "bof")]);
+    assert_ne!(secret("segment"), secret("bof"));
+    for source in &config.sources {
+        assert_eq!(source.keys.find(secret(source.name.as_str()).trim_ascii_end(), 0), Some(0));
+    }
+    let before = secret("bof");
+    origin.load(0).unwrap();
+    assert_eq!(secret("bof"), before, "made once");
+}
+
+#[test]
 fn an_empty_allowlist_is_not_an_absent_one() {
     let allowed = |text: &str| {
         let text = format!("[[source]]\nname = \"s\"\nkind = \"segment\"\n{text}");
         let config = read_text(&text, &[]).unwrap();
-        let Kind::Segment(settings) = &config.sources[0].kind;
-        settings.allowed_channels.as_ref().map(|list| list.admits("Mobile"))
+        segment(&config.sources[0]).allowed_channels.as_ref().map(|list| list.admits("Mobile"))
     };
     assert_eq!(allowed(""), None);
     assert_eq!(allowed("allowed_channels = []"), Some(false));

@@ -41,7 +41,7 @@ impl Default for BodyLimits {
 
 impl BodyLimits {
     /// How long after its beginning the next byte of a body must come at the latest, `received` bytes having come.
-    fn patience(&self, received: usize) -> Duration {
+    pub(super) fn patience(&self, received: usize) -> Duration {
         let earned =
             (received as u64).checked_mul(1000).and_then(|thousands| thousands.checked_div(self.min_rate));
         let earned = earned.map_or(Duration::MAX, Duration::from_millis);

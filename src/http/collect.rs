@@ -9,16 +9,17 @@ use axum::{
     body::Body,
     extract::State,
     http::{
-        HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+        HeaderName, HeaderValue, Request, Response, StatusCode,
         header::{CONTENT_TYPE, HOST},
         request::Parts,
     },
 };
 use metrics::Counter;
+use tokio::sync::Semaphore;
 
 use super::{
     answer::{self, Rejection},
-    body::{self, BodyLimits, MemoryBudget, Reservation},
+    body::{self, BodyLimits, MemoryBudget},
     decode::decode,
     server::Peer,
 };
@@ -26,15 +27,22 @@ use crate::{
     clock::Clock,
     ingest::{
         accept::Ingest,
-        body::DeliveryBody,
-        registry::{Door, Registry},
+        registry::{Door, Doors, Registry},
     },
-    sources::delivery::{AuthenticDelivery, RawDelivery},
+    sources::{
+        Kind,
+        delivery::{AuthenticDelivery, RawDelivery},
+        segment,
+    },
 };
 
 static SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The methods that sources accept, as the header `Allow` lists them.
+const SEGMENT_METHODS: &str = "POST, PUT, PATCH";
+const BOF_METHODS: &str = "POST, PUT";
 
 /// A request id longer than this is not repeated.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -51,6 +59,8 @@ pub struct Collect {
     pub body: BodyLimits,
     /// Our clock.
     pub clock: Clock,
+    /// One permit for each delivery that may keep a thread of its own busy.
+    pub threads: Arc<Semaphore>,
     /// Counts requests that name no source.
     pub unrouted: Counter,
 }
@@ -69,12 +79,18 @@ pub async fn collect(State(collect): State<Arc<Collect>>, request: Request<Body>
 impl Collect {
     async fn answer(&self, head: &Parts, body: Body, started: Instant) -> Response<Body> {
         let doors = self.registry.doors();
-        let Some(door) = doors.find(head.uri.path()) else {
+        let Some((door, data_center)) = doors.find_with_data_center(head.uri.path()) else {
             self.unrouted.increment(1);
             return answer::rejected(Rejection::NotFound);
         };
         let response = match self.authenticate(door, head) {
-            Ok(delivery) => self.take(door, delivery, &doors.config_version, head, body).await,
+            Ok(delivery) => match &door.source.kind {
+                Kind::Segment(settings) => self.take((&doors, door), settings, delivery, head, body).await,
+                Kind::Bof(settings) => {
+                    let data_center = data_center.map(str::to_owned);
+                    self.take_stream((&doors, door), settings, (delivery, data_center), head, body).await
+                }
+            },
             Err(rejection) => answer::rejected(rejection),
         };
         door.answered(response.status().as_u16(), started);
@@ -83,8 +99,12 @@ impl Collect {
     }
 
     fn authenticate(&self, door: &Arc<Door>, head: &Parts) -> Result<AuthenticDelivery, Rejection> {
-        if !matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-            return Err(Rejection::Method);
+        let allowed = match door.source.kind {
+            Kind::Segment(_) => SEGMENT_METHODS,
+            Kind::Bof(_) => BOF_METHODS,
+        };
+        if !allowed.split(", ").any(|method| head.method == method) {
+            return Err(Rejection::Method { allowed });
         }
         let networks = &door.source.allowed_networks;
         if !networks.is_empty() {
@@ -110,11 +130,12 @@ impl Collect {
         Ok(delivery)
     }
 
+    /// Takes a delivery of a source of kind `segment`, which is held whole.
     async fn take(
         &self,
-        door: &Arc<Door>,
+        (doors, door): (&Doors, &Arc<Door>),
+        settings: &Arc<segment::Settings>,
         delivery: AuthenticDelivery,
-        config_version: &Arc<str>,
         head: &Parts,
         body: Body,
     ) -> Response<Body> {
@@ -126,22 +147,12 @@ impl Collect {
             Ok(read) => read,
             Err(error) => return answer::unread(error),
         };
-        match decode(head, wire, door.source.limits.decoded_bytes, &mut memory).await {
-            Ok(body) => self.accept(door, delivery, config_version, body, memory).await,
-            Err(undecoded) => answer::undecoded(undecoded),
-        }
-    }
-
-    async fn accept(
-        &self,
-        door: &Arc<Door>,
-        delivery: AuthenticDelivery,
-        config_version: &Arc<str>,
-        body: DeliveryBody,
-        memory: Reservation,
-    ) -> Response<Body> {
-        let accepting =
-            Arc::clone(&self.ingest).accept(Arc::clone(door), delivery, Arc::clone(config_version), body);
+        let body = match decode(head, wire, door.source.limits.decoded_bytes, &mut memory).await {
+            Ok(body) => body,
+            Err(undecoded) => return answer::undecoded(undecoded),
+        };
+        let (settings, version) = (Arc::clone(settings), Arc::clone(&doors.config_version));
+        let accepting = Arc::clone(&self.ingest).accept(Arc::clone(door), settings, delivery, version, body);
         let task = tokio::spawn(async move {
             let accepted = accepting.await;
             drop(memory);

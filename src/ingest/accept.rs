@@ -12,7 +12,12 @@ use super::{
     tally::Outcomes,
 };
 use crate::{
-    sources::{Priority, delivery::AuthenticDelivery, segment::UserNames},
+    clock::UnixMicros,
+    sources::{
+        Priority,
+        delivery::AuthenticDelivery,
+        segment::{self, UserNames},
+    },
     spool::{AppendError, Receipt, Spool},
     store::users::{Lookup, UsersDirectory},
 };
@@ -61,6 +66,16 @@ impl Ingest {
         Ok(())
     }
 
+    /// Whether a stream of this source could be taken now, whose events are counted against its rate when it has ended.
+    ///
+    /// # Errors
+    /// Our own trouble, or the source's haste.
+    pub fn admit_stream(&self, door: &Door) -> Result<(), Trouble> {
+        self.admit(door)?;
+        let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
+        door.state.rate.take(0, per_second, Instant::now()).map_err(|_| Trouble::TooFast)
+    }
+
     /// Takes a delivery. When this answers, whatever it calls committed or refused is durable.
     ///
     /// Run it as a task of its own: once begun it must count what the spool takes, also when the sender has left.
@@ -70,20 +85,21 @@ impl Ingest {
     pub async fn accept(
         self: Arc<Self>,
         door: Arc<Door>,
+        settings: Arc<segment::Settings>,
         delivery: AuthenticDelivery,
         config_version: Arc<str>,
         body: DeliveryBody,
     ) -> Result<Answer, Turned> {
-        let id = self.ids.next(delivery.head().received_at);
+        let id = self.next_id(delivery.head().received_at);
         let prepared = if body.work_bytes() > INLINE_BYTES_MAX {
             let (ingest, door) = (Arc::clone(&self), Arc::clone(&door));
-            let prepare = move || ingest.prepare(&door, &delivery, &config_version, id, &body);
+            let prepare = move || ingest.prepare(&door, &settings, &delivery, &config_version, id, &body);
             match tokio::task::spawn_blocking(prepare).await {
                 Ok(prepared) => prepared,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         } else {
-            self.prepare(&door, &delivery, &config_version, id, &body)
+            self.prepare(&door, &settings, &delivery, &config_version, id, &body)
         }?;
         self.append(&door, id, prepared).await
     }
@@ -91,6 +107,7 @@ impl Ingest {
     fn prepare(
         &self,
         door: &Door,
+        settings: &segment::Settings,
         delivery: &AuthenticDelivery,
         config_version: &str,
         id: DeliveryId,
@@ -98,12 +115,13 @@ impl Ingest {
     ) -> Result<Prepared, Turned> {
         let users = Directory(&self.users);
         let preparation = Preparation {
+            settings,
             delivery,
             id,
             users: &users,
             recent: &door.state.recent,
             config_version,
-            refusal_room: &|| self.refusals.room(self.spool.oldest()),
+            refusal_room: &|| self.refusal_room(),
         };
         preparation.run(body, |events| {
             let Some(per_second) = door.source.limits.events_per_second else { return Ok(()) };
@@ -122,9 +140,7 @@ impl Ingest {
             match self.spool.append(chunk).await {
                 Ok(receipt) => Some(receipt),
                 Err(error) => {
-                    let Outcomes { committed, duplicate, ignored, refused, shed } = prepared.outcomes;
-                    let shed = committed + duplicate + ignored + refused + shed;
-                    door.state.tally.count(Outcomes { shed, ..Outcomes::default() }, &[]);
+                    door.state.tally.count(prepared.outcomes.shed(), &[]);
                     return Err(Turned::Unavailable(trouble(error)));
                 }
             }
@@ -140,8 +156,27 @@ impl Ingest {
         if !prepared.keys.is_empty() {
             state.recent.remember(&prepared.keys);
         }
-        if let Some(proof) = proof.filter(|_| prepared.refused_bytes > 0) {
-            self.refusals.hold(proof.first_sequence(), prepared.refused_bytes);
+        if let Some(proof) = proof {
+            self.hold_refusals(proof, prepared.refused_bytes);
+        }
+    }
+
+    pub(super) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    pub(super) fn next_id(&self, at: UnixMicros) -> DeliveryId {
+        self.ids.next(at)
+    }
+
+    /// How many bytes of refusals may still be kept.
+    pub(super) fn refusal_room(&self) -> u64 {
+        self.refusals.room(self.spool.oldest())
+    }
+
+    pub(super) fn hold_refusals(&self, proof: &Receipt, bytes: u64) {
+        if bytes > 0 {
+            self.refusals.hold(proof.first_sequence(), bytes);
         }
     }
 }
@@ -172,7 +207,8 @@ fn verdict(mut prepared: Prepared, proof: Option<Receipt>) -> Result<Verdict, Tu
     })
 }
 
-fn trouble(error: AppendError) -> Trouble {
+/// What a failed append means for the sender.
+pub(super) fn trouble(error: AppendError) -> Trouble {
     match error {
         AppendError::Full => Trouble::SpoolFull,
         AppendError::NoSpace => Trouble::DiskFull,

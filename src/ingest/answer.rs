@@ -1,8 +1,8 @@
 //! What a sender is told, before anybody speaks HTTP. `committed` cannot be said without a receipt of the spool.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use super::delivery_id::DeliveryId;
+use super::{delivery_id::DeliveryId, tally::Outcomes};
 use crate::{sources::rule::Breach, spool::Receipt};
 
 /// A delivery that was taken, as far as it was worth taking.
@@ -105,6 +105,9 @@ pub enum Trouble {
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
+    /// The source sends more than its rate allows.
+    #[error("faster than limits.events_per_second allows")]
+    TooFast,
     /// More is under way than memory is set aside for.
     #[error("too much is under way")]
     Busy,
@@ -123,10 +126,36 @@ impl Trouble {
     /// When it may be worth coming again.
     pub fn retry_after(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Busy | Self::DirectoryNotLoaded => 1,
+            Self::Busy | Self::TooFast | Self::DirectoryNotLoaded => 1,
             Self::SpoolPoisoned | Self::Stopping => 5,
             Self::SpoolFull | Self::ShedEarly | Self::DiskFull => 30,
             Self::SourceDisabled => 60,
         })
     }
+}
+
+/// What became of a delivery that was taken record by record.
+#[derive(Debug)]
+pub struct StreamAnswer {
+    /// The delivery's id; none where nothing was taken.
+    pub receipt: Option<DeliveryId>,
+    /// What became of its records. What is committed or refused is durable.
+    pub counts: Outcomes,
+    /// How it ended.
+    pub end: StreamEnd,
+}
+
+/// How a stream ended.
+#[derive(Debug)]
+pub enum StreamEnd {
+    /// It was read to its end.
+    Complete,
+    /// It was broken somewhere; the rest is one refusal.
+    Broken(Breach),
+    /// It exceeds a limit; the word names its setting.
+    TooLarge(&'static str),
+    /// It stopped coming; the error is the reader's own.
+    Input(io::Error),
+    /// Our own trouble; what came before is taken.
+    Unavailable(Trouble),
 }

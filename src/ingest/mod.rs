@@ -13,8 +13,10 @@ mod prepare;
 mod rate;
 mod recent;
 pub mod refusal_share;
+mod refuser;
 pub mod registry;
-mod tally;
+pub mod stream;
+pub mod tally;
 
 #[cfg(test)]
 mod tests;

@@ -3,34 +3,28 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use prost::Message;
-use sha2::{Digest, Sha256};
 
 use super::{
     answer::{ElementOutcome, ElementVerdict, Turned},
     body::{Content, DeliveryBody},
     delivery_id::DeliveryId,
     recent::RecentKeys,
+    refuser::{Refuser, Rejected, encode},
     tally::Outcomes,
 };
 use crate::{
     codec::Encoding,
-    event::record::Refusal,
     sources::{
-        Kind,
         delivery::AuthenticDelivery,
         rule::{self, Breach, Rule},
         segment::{
-            UserNames,
+            self, UserNames,
             element::{Arrival, Elements, Fate, Split, SplitError, fate, split},
             signature,
         },
     },
     spool::{Chunk, Kind as RecordKind},
 };
-
-/// A refusal keeps at most this much of a body.
-pub(super) const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// What a delivery became, before any of it is durable.
 pub(super) struct Prepared {
@@ -48,6 +42,7 @@ pub(super) struct Prepared {
 
 /// All that preparing needs besides the bytes.
 pub(super) struct Preparation<'p> {
+    pub(super) settings: &'p segment::Settings,
     pub(super) delivery: &'p AuthenticDelivery,
     pub(super) id: DeliveryId,
     pub(super) users: &'p dyn UserNames,
@@ -110,7 +105,7 @@ impl Preparation<'_> {
 
     fn judge(&self, elements: &Elements<'_>, body: &Bytes) -> Prepared {
         let (head, source) = (self.delivery.head(), self.delivery.source());
-        let Kind::Segment(settings) = &source.kind;
+        let settings = self.settings;
         let arrival = Arrival {
             settings,
             source: source.name.as_str(),
@@ -186,38 +181,24 @@ impl Preparation<'_> {
 
     fn refuse(
         &self,
-        sent: &[u8],
+        bytes: &[u8],
         content_type: String,
         element: Option<usize>,
         breach: &Breach,
         prepared: &mut Prepared,
     ) {
-        let head = self.delivery.head();
-        let room = (self.refusal_room)().saturating_sub(prepared.refused_bytes);
-        let kept = sent.get(..sent.len().min(REFUSED_BODY_BYTES_MAX)).unwrap_or_default();
-        let kept = if kept.len() as u64 > room { &[][..] } else { kept };
-        let mut refusal = Refusal {
-            source: head.source.name.as_str().to_owned(),
-            received_at: head.received_at,
-            rule: breach.rule.id.to_owned(),
-            pointer: breach.pointer.clone(),
-            message: breach.rule.message.to_owned(),
-            element: element.and_then(|index| u32::try_from(index).ok()),
-            method: head.method.clone(),
-            path: head.path.clone(),
-            content_type,
-            config_version: self.config_version.to_owned(),
-            body: Bytes::copy_from_slice(kept),
-            truncated: kept.len() < sent.len(),
-            body_hash: Bytes::copy_from_slice(&Sha256::digest(sent)),
-            host: head.host.clone(),
-            ..Refusal::default()
+        let refuser = Refuser {
+            head: self.delivery.head(),
+            config_version: self.config_version,
+            room: self.refusal_room,
         };
-        refusal.set_refusal_id(self.id.element(element.unwrap_or_default()));
-        prepared.refused_bytes += refusal.encoded_len() as u64;
+        let id = self.id.element(element.unwrap_or_default());
+        let rejected = Rejected { bytes, is_cut: false, content_type, element };
+        let (refusal, taken) = refuser.refuse(id, rejected, breach, prepared.refused_bytes);
         prepared.chunk.push(RecordKind::Refusal, |out| encode(&refusal, out));
         prepared.outcomes.refused += 1;
         prepared.refused_rules.push(breach.rule.id);
+        prepared.refused_bytes += taken;
     }
 }
 
@@ -234,8 +215,4 @@ impl Prepared {
             course_ids_unparsed: 0,
         }
     }
-}
-
-fn encode(message: &impl Message, out: &mut Vec<u8>) {
-    message.encode(out).expect("a Vec grows to whatever a message needs");
 }

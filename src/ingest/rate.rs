@@ -42,6 +42,13 @@ impl RateLimit {
         }
         Err(Duration::from_secs_f64((needed - state.level) / capacity))
     }
+
+    /// Takes out what was not known when the rest was taken: the bucket owes it.
+    pub(super) fn owe(&self, events: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "a delivery holds far fewer than 2^52 events")]
+        let cost = events as f64;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).level -= cost;
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,16 @@ impl Doors {
         self.by_path.get(path)
     }
 
+    /// The door at this path; at that of a `bof` source also with a data center behind it, which is free text.
+    pub fn find_with_data_center<'p>(&self, path: &'p str) -> Option<(&Arc<Door>, Option<&'p str>)> {
+        if let Some(door) = self.find(path) {
+            return Some((door, None));
+        }
+        let (path, data_center) = path.rsplit_once('/')?;
+        let door = self.find(path).filter(|door| matches!(door.source.kind, Kind::Bof(_)))?;
+        (!data_center.is_empty()).then_some((door, Some(data_center)))
+    }
+
     /// All doors, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Door>> {
         self.by_name.values()
@@ -79,8 +89,7 @@ impl Doors {
 
 /// Whether a source looks users up in the directory.
 pub fn needs_directory(source: &Source) -> bool {
-    let Kind::Segment(settings) = &source.kind;
-    settings.users == segment::Users::Directory
+    matches!(&source.kind, Kind::Segment(settings) if settings.users == segment::Users::Directory)
 }
 
 /// The doors of the settings in force; replaced whole by a reload, while deliveries under way keep theirs.

@@ -1,6 +1,6 @@
 //! The counters of one source. Received and outcome move together, so that their sums agree at every scrape.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Add};
 
 use metrics::{Counter, Histogram};
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// What became of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcomes {
+pub struct Outcomes {
     /// Durable, and not seen shortly before.
     pub committed: u64,
     /// Durable, seen shortly before.
@@ -20,8 +20,43 @@ pub(super) struct Outcomes {
     pub ignored: u64,
     /// Refused, and kept as refusals.
     pub refused: u64,
+    /// The consumer's filters leave it out.
+    pub filtered: u64,
+    /// The consumer's sampling leaves it out.
+    pub sampled_out: u64,
     /// Turned away for our own trouble or for the source's rate.
     pub shed: u64,
+}
+
+impl Outcomes {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        let Self { committed, duplicate, ignored, refused, filtered, sampled_out, shed } = self;
+        committed + duplicate + ignored + refused + filtered + sampled_out + shed
+    }
+
+    /// What they become when nothing of them could be made durable.
+    pub(super) fn shed(self) -> Self {
+        let Self { filtered, sampled_out, .. } = self;
+        let shed = self.total() - filtered - sampled_out;
+        Self { filtered, sampled_out, shed, ..Self::default() }
+    }
+}
+
+impl Add for Outcomes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            committed: self.committed + other.committed,
+            duplicate: self.duplicate + other.duplicate,
+            ignored: self.ignored + other.ignored,
+            refused: self.refused + other.refused,
+            filtered: self.filtered + other.filtered,
+            sampled_out: self.sampled_out + other.sampled_out,
+            shed: self.shed + other.shed,
+        }
+    }
 }
 
 /// Counters of one source.
@@ -33,6 +68,8 @@ pub(super) struct Tally {
     duplicate: Counter,
     ignored: Counter,
     refused: Counter,
+    filtered: Counter,
+    sampled_out: Counter,
     shed: Counter,
     course_ids_unparsed: Counter,
     duration: Histogram,
@@ -41,7 +78,7 @@ pub(super) struct Tally {
 }
 
 /// The statuses that senders are answered.
-const STATUSES: &[u16] = &[200, 400, 401, 403, 405, 408, 413, 415, 429, 503];
+const STATUSES: &[u16] = &[200, 202, 204, 400, 401, 403, 405, 408, 413, 415, 429, 503];
 
 impl Tally {
     /// All series of a source exist from the start, at zero.
@@ -55,6 +92,8 @@ impl Tally {
             duplicate: outcome("duplicate"),
             ignored: outcome("ignored"),
             refused: outcome("refused"),
+            filtered: outcome("filtered"),
+            sampled_out: outcome("sampled_out"),
             shed: outcome("shed"),
             course_ids_unparsed: zero(Metric::CourseIdsUnparsed, &[name]),
             duration: Metric::RequestDuration.histogram(&[name]),
@@ -71,14 +110,16 @@ impl Tally {
 
     /// Counts the events of one delivery, and the refused ones by their rules.
     pub(super) fn count(&self, outcomes: Outcomes, refused_rules: &[&'static str]) {
-        let Outcomes { committed, duplicate, ignored, refused, shed } = outcomes;
+        let Outcomes { committed, duplicate, ignored, refused, filtered, sampled_out, shed } = outcomes;
         let _both = together();
-        self.received.increment(committed + duplicate + ignored + refused + shed);
+        self.received.increment(outcomes.total());
         for (counter, events) in [
             (&self.committed, committed),
             (&self.duplicate, duplicate),
             (&self.ignored, ignored),
             (&self.refused, refused),
+            (&self.filtered, filtered),
+            (&self.sampled_out, sampled_out),
             (&self.shed, shed),
         ] {
             if events > 0 {

@@ -47,7 +47,7 @@ fn source() -> Source {
         allowed_networks: Vec::new(),
         priority: Priority::Normal,
         limits: Limits::default(),
-        kind: Kind::Segment(Settings::preset(Preset::Segment)),
+        kind: Kind::Segment(Arc::new(Settings::preset(Preset::Segment))),
     }
 }
 
@@ -86,7 +86,10 @@ impl House {
     }
 
     async fn send_body(&self, body: DeliveryBody, signature: Option<&str>) -> Result<Answer, Turned> {
-        Arc::clone(&self.ingest).accept(self.door(), self.delivery(signature), "v1".into(), body).await
+        let door = self.door();
+        let Kind::Segment(settings) = &door.source.kind else { panic!("{:?}", door.source.kind) };
+        let (settings, delivery) = (Arc::clone(settings), self.delivery(signature));
+        Arc::clone(&self.ingest).accept(door, settings, delivery, "v1".into(), body).await
     }
 
     fn durable(&self) -> (Vec<Event>, Vec<Refusal>) {
@@ -118,7 +121,7 @@ async fn what_nobody_wants_is_answered_and_not_kept() {
     let mut source = source();
     let mut settings = Settings::preset(Preset::Segment);
     settings.allowed_channels = Some(crate::sources::segment::Allowlist::new(["server".to_owned()]));
-    source.kind = Kind::Segment(settings);
+    source.kind = Kind::Segment(Arc::new(settings));
     let house = House::new(source, 1 << 20, 1 << 20);
     let answer = house.send(GOOD).await.unwrap();
     assert!(matches!(answer.verdict, Verdict::Ignored(breach) if breach.rule.id == "channel.ignored"));
@@ -234,7 +237,7 @@ async fn admission_comes_before_the_body() {
 
     let mut settings = Settings::preset(Preset::Segment);
     settings.users = Users::Directory;
-    let house = House::new(Source { kind: Kind::Segment(settings), ..source() }, 1 << 20, 1 << 20);
+    let house = House::new(Source { kind: Kind::Segment(Arc::new(settings)), ..source() }, 1 << 20, 1 << 20);
     assert_eq!(house.ingest.admit(&house.door()), Err(Trouble::DirectoryNotLoaded));
 
     let house = House::new(Source { priority: Priority::Low, ..source() }, 8000, 1 << 20);
@@ -252,4 +255,123 @@ fn a_reload_keeps_what_a_source_remembers_and_forgets_removed_ones() {
     assert!(doors.find("/hook").is_none());
     assert!(Arc::ptr_eq(&before.state, &doors.find("/v1/segment/s").unwrap().state));
     assert_eq!(&*doors.config_version, "v2");
+}
+
+mod streams {
+    use std::io::Read;
+
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::{
+        ingest::{
+            answer::{StreamAnswer, StreamEnd},
+            stream::StreamDelivery,
+            tally::Outcomes,
+        },
+        sources::bof::{self, metadata::Metadata},
+    };
+
+    fn bof_source() -> Source {
+        Source {
+            kind: Kind::Bof(Arc::new(bof::Settings::default())),
+            limits: Limits { record_bytes: 8 << 10, ..Limits::streamed() },
+            ..source()
+        }
+    }
+
+    fn record(auction: usize, padding: usize) -> String {
+        let padding = "x".repeat(padding);
+        format!(
+            r#"{{"AuctionId":{auction},"ExchangeId":"9","ChannelType":"VIDEO","Body":{{"imp":[]}},"p":"{padding}"}}"#
+        )
+    }
+
+    async fn send(house: &House, input: impl Read + Send + 'static) -> StreamAnswer {
+        let door = Arc::clone(house.registry.doors().find("/v1/bof/s").unwrap());
+        let Kind::Bof(settings) = &door.source.kind else { panic!("{:?}", door.source.kind) };
+        let raw = RawDelivery {
+            source: Arc::clone(&door.source),
+            method: "POST".into(),
+            path: "/v1/bof/s".into(),
+            host: "h".into(),
+            content_type: String::new(),
+            signature: None,
+            received_at: 1_700_000_000_000_000,
+        };
+        let stream = StreamDelivery {
+            delivery: raw.authenticate(Some("key=open")).unwrap(),
+            settings: Arc::clone(settings),
+            door,
+            data_center: Some("ewr".into()),
+            metadata: Metadata::default(),
+            config_version: "v1".into(),
+        };
+        let (ingest, runtime) = (Arc::clone(&house.ingest), Handle::current());
+        tokio::task::spawn_blocking(move || ingest.take_stream(&stream, &runtime, input)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_record_has_its_fate_and_what_is_taken_is_durable() {
+        let house = House::new(bof_source(), 64 << 20, 1 << 20);
+        // Many chunks, a duplicate, one that lacks its auction id, one over the limit of a record.
+        let mut lines: Vec<String> = (0..3000).map(|auction| record(auction, 1000)).collect();
+        lines.extend([record(7, 0), r#"{"ChannelType":"VIDEO"}"#.into(), record(1, 9000), record(3000, 0)]);
+        let answer = send(&house, std::io::Cursor::new(lines.join("\n"))).await;
+        assert!(matches!(answer.end, StreamEnd::Complete), "{answer:?}");
+        let want = Outcomes { committed: 3001, duplicate: 1, refused: 2, ..Outcomes::default() };
+        assert_eq!(answer.counts, want);
+        let (events, refusals) = house.durable();
+        assert_eq!((events.len(), refusals.len()), (3002, 2), "duplicates are the lane's to remove");
+        assert_eq!(events[0].event_id(), answer.receipt.unwrap().element(0));
+        assert_eq!(refusals[0].rule, "auction_id.missing");
+        assert_eq!(
+            (refusals[1].rule.as_str(), refusals[1].body.len(), refusals[1].truncated),
+            ("record.too_large", 1024, true)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_break_stays_and_the_rest_is_one_refusal() {
+        let house = House::new(bof_source(), 1 << 20, 1 << 20);
+        let text = format!("[{},{},{{\"AuctionId\": \"x, {}]", record(1, 0), record(2, 0), record(3, 0));
+        let answer = send(&house, std::io::Cursor::new(text)).await;
+        assert!(
+            matches!(&answer.end, StreamEnd::Broken(breach) if breach.rule.id == "delivery.malformed"),
+            "{answer:?}"
+        );
+        assert_eq!((answer.counts.committed, answer.counts.refused), (2, 1));
+        let (events, refusals) = house.durable();
+        assert_eq!((events.len(), refusals.len()), (2, 1));
+        assert!(refusals[0].body.ends_with(b"]"));
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_leaves_takes_back_nothing() {
+        struct Leaves(std::io::Cursor<String>);
+        impl Read for Leaves {
+            fn read(&mut self, output: &mut [u8]) -> std::io::Result<usize> {
+                match self.0.read(output)? {
+                    0 => Err(std::io::ErrorKind::ConnectionReset.into()),
+                    read => Ok(read),
+                }
+            }
+        }
+        let house = House::new(bof_source(), 1 << 20, 1 << 20);
+        let answer =
+            send(&house, Leaves(std::io::Cursor::new(format!("{}\n{}\n{{", record(1, 0), record(2, 0)))))
+                .await;
+        assert!(matches!(answer.end, StreamEnd::Input(_)), "{answer:?}");
+        assert_eq!((answer.counts.committed, answer.counts.refused, house.durable().0.len()), (2, 0, 2));
+    }
+
+    #[tokio::test]
+    async fn records_that_find_no_room_are_counted_as_shed() {
+        let house = House::new(bof_source(), 1 << 20, 1 << 20);
+        let lines: Vec<String> = (0..2000).map(|auction| record(auction, 1000)).collect();
+        let answer = send(&house, std::io::Cursor::new(lines.join("\n"))).await;
+        assert!(matches!(answer.end, StreamEnd::Unavailable(Trouble::SpoolFull)), "{answer:?}");
+        assert!(answer.counts.shed > 0 && answer.counts.committed > 0, "{:?}", answer.counts);
+        assert_eq!(house.durable().0.len() as u64, answer.counts.committed);
+    }
 }

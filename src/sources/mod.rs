@@ -2,12 +2,14 @@
 //!
 //! Pure: bytes, settings and a time in, events and refusals out. No socket, no file, no database.
 
+pub mod bof;
+mod dedup;
 pub mod delivery;
 pub mod key;
 pub mod rule;
 pub mod segment;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use ipnet::IpNet;
 
@@ -41,7 +43,9 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// Segment's webhooks.
-    Segment(segment::Settings),
+    Segment(Arc<segment::Settings>),
+    /// MediaMath's bid opportunities.
+    Bof(Arc<bof::Settings>),
 }
 
 impl Kind {
@@ -49,6 +53,7 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Segment(_) => segment::KIND,
+            Self::Bof(_) => bof::KIND,
         }
     }
 }
@@ -70,6 +75,12 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes after decompression.
     pub decoded_bytes: usize,
+    /// Bytes after decompression for one byte before.
+    pub expansion_ratio: u64,
+    /// Bytes of one block of an lzop file.
+    pub lzop_block_bytes: u32,
+    /// Bytes of one record of a delivery that is taken record by record.
+    pub record_bytes: usize,
     /// Events in one delivery.
     pub batch_events: usize,
     /// Nesting of one event.
@@ -78,15 +89,26 @@ pub struct Limits {
     pub events_per_second: Option<u32>,
 }
 
+/// For deliveries that are taken whole.
 impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 2 << 20,
             decoded_bytes: 16 << 20,
+            expansion_ratio: 1000,
+            lzop_block_bytes: 64 << 20,
+            record_bytes: 1 << 20,
             batch_events: 4000,
             depth: 64,
             events_per_second: None,
         }
+    }
+}
+
+impl Limits {
+    /// For deliveries that are taken record by record as they come: however many there are.
+    pub fn streamed() -> Self {
+        Self { body_bytes: 64 << 20, decoded_bytes: 512 << 20, batch_events: usize::MAX, ..Self::default() }
     }
 }
 

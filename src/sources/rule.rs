@@ -1,5 +1,7 @@
 //! The rules by which an event is refused or ignored: stable identifiers that people filter, alert and replay by.
 
+use crate::event::json::{pointer::pointer_at, scan::ScanError};
+
 /// One rule. Identifiers and messages are part of the product; a message never holds a value of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -25,6 +27,15 @@ rules! {
     BODY_UTF8, "body.utf8", "The body is not valid UTF-8";
     BODY_MALFORMED, "body.malformed", "The body is not valid JSON";
     BODY_NOT_OBJECT, "body.not_object", "An event must be a JSON object";
+    DELIVERY_MALFORMED, "delivery.malformed", "What follows here is no sequence of JSON records";
+    RECORD_TOO_LARGE, "record.too_large", "The record is larger than limits.record allows";
+    RECORD_UTF8, "record.utf8", "The record is not valid UTF-8";
+    RECORD_MALFORMED, "record.malformed", "The record is not valid JSON";
+    RECORD_NOT_OBJECT, "record.not_object", "A record must be a JSON object";
+    BID_REQUEST, "bid_request.unreadable", "The bid request must be a JSON object, a string of one, or base64 of one";
+    AUCTION_ID_MISSING, "auction_id.missing", "Required auction id not found";
+    AUCTION_ID_INVALID, "auction_id.invalid", "The auction id must be a string or an integer of at most 64 bits";
+    CHANNEL_TYPE_MISSING, "channel_type.missing", "Required channel type not found";
     DEPTH, "depth.exceeded", "The event is nested deeper than limits.depth allows";
     NUMBER_RANGE, "number.range", "A number has over 100 characters or an exponent beyond 308";
     PROPERTIES, "properties.invalid", "properties must be an object";
@@ -59,6 +70,14 @@ impl Rule {
     /// This rule, broken at a place.
     pub fn at(self, pointer: impl Into<String>) -> Breach {
         Breach { rule: self, pointer: pointer.into() }
+    }
+}
+
+/// The breach of a text that is JSON and cannot be stored.
+pub(super) fn unstorable(text: &str, error: ScanError) -> Breach {
+    match error {
+        ScanError::Depth { offset } => DEPTH.at(pointer_at(text, offset)),
+        ScanError::NumberRange { offset } => NUMBER_RANGE.at(pointer_at(text, offset)),
     }
 }
 

@@ -58,7 +58,7 @@ fn every_status_that_a_sender_can_get_is_described() {
 
 /// The statuses in the only two files that make answers to senders.
 fn statuses_given() -> BTreeSet<u16> {
-    let handlers = include_str!("../../src/http/answer.rs");
+    let handlers = include_str!("../../src/http/answer/mod.rs");
     let named = handlers.split("StatusCode::").skip(1).map(|rest| {
         let name: String =
             rest.chars().take_while(|letter| letter.is_ascii_uppercase() || *letter == '_').collect();

@@ -4,6 +4,7 @@
 //! size. Keys are compared unescaped, so that `"us\u0065rId"` is `userId`. Of equal keys the last one wins.
 
 use std::{
+    borrow::Cow,
     fmt,
     hash::{BuildHasher, RandomState},
 };
@@ -103,10 +104,10 @@ impl<'a> Object<'a> {
     /// hashed, whatever a sender does to make that expensive.
     fn shadowed(&self) -> Vec<u32> {
         let hasher = RandomState::new();
-        let hash = |member: Member<'_>| hasher.hash_one(member.key.as_column().as_ref());
+        let hash = |member: Member<'_>| hasher.hash_one(member.name().as_ref());
         let mut order: Vec<(u64, u32)> = self.iter_all().map(hash).zip(0u32..).collect();
         order.sort_unstable();
-        let key = |index: u32| self.member(index).map(|member| member.key.as_column());
+        let key = |index: u32| self.members.get(index as usize).map(|span| span.of(self.text).name());
         let mut shadowed: Vec<u32> = order
             .windows(2)
             .filter_map(|pair| match *pair {
@@ -119,10 +120,6 @@ impl<'a> Object<'a> {
         shadowed.sort_unstable();
         shadowed
     }
-
-    fn member(&self, index: u32) -> Option<Member<'a>> {
-        self.members.get(index as usize).map(|span| span.of(self.text))
-    }
 }
 
 impl Span {
@@ -133,15 +130,20 @@ impl Span {
     }
 }
 
-impl Member<'_> {
+impl<'a> Member<'a> {
+    /// The key, unescaped.
+    pub fn name(&self) -> Cow<'a, str> {
+        self.key.as_column()
+    }
+
     /// Whether the key, unescaped, is `name`.
     pub fn is_named(&self, name: &str) -> bool {
-        let quoted = self.key.text();
+        let quoted = self.key.text().as_bytes();
         let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
         // An escape makes a key longer, six times at most.
         let may_be_escaped =
-            inner.len() > name.len() && inner.len() <= 6 * name.len() && inner.contains('\\');
-        inner == name || may_be_escaped && self.key.as_column() == name
+            inner.len() > name.len() && inner.len() <= 6 * name.len() && inner.contains(&b'\\');
+        inner == name.as_bytes() || may_be_escaped && self.name() == name
     }
 }
 

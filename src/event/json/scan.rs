@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::string::quote_or_escape;
+
 /// Longest number literal, in characters.
 pub const NUMBER_CHARS_MAX: usize = 100;
 /// Largest exponent of a number literal, either way.
@@ -83,14 +85,12 @@ impl Scan<'_> {
     /// Passes over a string; `at` stands on its opening quote.
     fn string(&mut self) {
         self.at += 1;
-        while let Some(&byte) = self.bytes.get(self.at) {
-            match byte {
-                b'"' => {
-                    self.at += 1;
-                    return;
-                }
-                b'\\' => self.escape(),
-                _ => self.at += 1,
+        loop {
+            self.at = quote_or_escape(self.bytes, self.at);
+            match self.bytes.get(self.at) {
+                Some(b'\\') => self.escape(),
+                Some(_) => break self.at += 1,
+                None => break,
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 /// A JSON value as sent. Copies nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a>(&'a str);
@@ -64,6 +66,16 @@ impl<'a> Value<'a> {
     /// The text of a string, the JSON text of everything else: how a text column keeps a value of another type.
     pub fn as_column(self) -> Cow<'a, str> {
         self.string().unwrap_or(Cow::Borrowed(self.0))
+    }
+}
+
+/// A part of `whole` without copying it; of other text a copy.
+pub fn share(whole: &Bytes, text: &str) -> Bytes {
+    let (all, part) = (whole.as_ptr_range(), text.as_bytes().as_ptr_range());
+    if all.start <= part.start && part.end <= all.end {
+        whole.slice_ref(text.as_bytes())
+    } else {
+        Bytes::copy_from_slice(text.as_bytes())
     }
 }
 

@@ -3,22 +3,24 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::{
     KIND, Preset, Settings,
     check::{Checked, call_label},
-    context::{Members, Merge, merge},
+    context::{Merge, merge},
     element::Arrival,
     field::Fields,
 };
-use crate::event::{
-    json::value::{Value, ValueKind},
-    record::{Event, content_hash},
+use crate::{
+    event::{
+        json::{
+            value::{Value, ValueKind, share},
+            writer::ObjectWriter,
+        },
+        record::{Event, content_hash},
+    },
+    sources::dedup,
 };
-
-/// A dedup key longer than this is stored as its hash; an index row has a limit of its own.
-const DEDUP_KEY_BYTES_MAX: usize = 200;
 
 /// The event, still without its id, and whether its course id could not be read.
 pub(super) fn event(
@@ -29,7 +31,7 @@ pub(super) fn event(
 ) -> (Event, bool) {
     let settings = arrival.settings;
     let fields = checked.fields;
-    let keep = |value: Value<'_>| arrival.keep(value.text());
+    let keep = |value: Value<'_>| share(arrival.body, value.text());
     let (context, course_unparsed) = match settings.preset {
         Preset::Edx => {
             let (context, unparsed) = edx_context(arrival, &checked);
@@ -124,7 +126,7 @@ fn edx_context(arrival: &Arrival<'_>, checked: &Checked<'_, '_>) -> (Vec<u8>, bo
 
 /// Every root member but `context`, each value as sent.
 fn all_but_context(fields: Fields<'_, '_>) -> Bytes {
-    let mut members = Members::new();
+    let mut members = ObjectWriter::default();
     for member in fields.root.iter().filter(|member| !member.is_named("context")) {
         members.raw(member.key.text(), member.value.text());
     }
@@ -137,9 +139,5 @@ fn dedup_key(settings: &Settings, fields: Fields<'_, '_>) -> Option<String> {
         ValueKind::String | ValueKind::Number => value.as_column(),
         _ => return None,
     };
-    if key.len() <= DEDUP_KEY_BYTES_MAX {
-        return Some(key.into_owned());
-    }
-    let digest = Sha256::digest(key.as_bytes());
-    Some(digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}")))
+    Some(dedup::bounded(key.into_owned()))
 }

@@ -4,10 +4,7 @@ use super::course;
 use crate::{
     clock::UnixMicros,
     event::{
-        json::{
-            object::Object,
-            value::{Value, write_string},
-        },
+        json::{object::Object, value::Value, writer::ObjectWriter},
         time::format_rfc3339,
     },
 };
@@ -36,7 +33,7 @@ pub(super) fn merge(parts: &Merge<'_, '_>) -> (Vec<u8>, bool) {
     let organisation = course_text.as_deref().and_then(course::organisation);
     let course_unparsed = organisation.is_none() && course_id.is_some_and(|id| !id.is_blank());
 
-    let mut out = Members::new();
+    let mut out = ObjectWriter::default();
     for (name, value) in
         [("path", quoted(parts.path)), ("client", parts.client.map(|value| value.text().into()))]
     {
@@ -67,45 +64,6 @@ pub(super) fn merge(parts: &Merge<'_, '_>) -> (Vec<u8>, bool) {
 
 fn quoted(text: &str) -> Option<String> {
     serde_json::to_string(text).ok()
-}
-
-/// Writes an object member by member.
-pub(super) struct Members(Vec<u8>);
-
-impl Members {
-    pub(super) fn new() -> Self {
-        Self(vec![b'{'])
-    }
-
-    /// A member whose key is ours; the value is JSON.
-    pub(super) fn named(&mut self, key: &str, value: &str) {
-        self.comma();
-        write_string(&mut self.0, key);
-        self.value(value);
-    }
-
-    /// A member whose key stands as it was sent, quotes and all.
-    pub(super) fn raw(&mut self, key: &str, value: &str) {
-        self.comma();
-        self.0.extend_from_slice(key.as_bytes());
-        self.value(value);
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.0.push(b'}');
-        self.0
-    }
-
-    fn comma(&mut self) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-    }
-
-    fn value(&mut self, value: &str) {
-        self.0.push(b':');
-        self.0.extend_from_slice(value.as_bytes());
-    }
 }
 
 #[cfg(test)]

@@ -14,8 +14,7 @@ use crate::{
     event::{
         json::{
             object::{self, Object, ObjectError},
-            pointer::pointer_at,
-            scan::{ScanError, storable},
+            scan::storable,
         },
         record::Event,
     },
@@ -99,18 +98,6 @@ pub struct Arrival<'d> {
     pub body: &'d Bytes,
 }
 
-impl Arrival<'_> {
-    /// A part of the body without copying it; of other text a copy.
-    pub(super) fn keep(&self, text: &str) -> Bytes {
-        let (body, part) = (self.body.as_ptr_range(), text.as_bytes().as_ptr_range());
-        if body.start <= part.start && part.end <= body.end {
-            self.body.slice_ref(text.as_bytes())
-        } else {
-            Bytes::copy_from_slice(text.as_bytes())
-        }
-    }
-}
-
 /// What becomes of an element.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fate {
@@ -138,7 +125,7 @@ pub fn fate(arrival: &Arrival<'_>, sent: &str) -> Fate {
 
 fn judge(arrival: &Arrival<'_>, sent: &str) -> Result<Fate, Stop> {
     let root = parse(sent)?;
-    match storable(sent, arrival.depth_max).map_err(|error| unstorable(sent, error))? {
+    match storable(sent, arrival.depth_max).map_err(|error| rule::unstorable(sent, error))? {
         Cow::Borrowed(_) => event(arrival, &root, sent, false),
         Cow::Owned(clean) => event(arrival, &parse(&clean)?, sent, true),
     }
@@ -157,11 +144,4 @@ fn parse(text: &str) -> Result<Object<'_>, Breach> {
         ObjectError::Malformed { .. } => rule::BODY_MALFORMED.at(""),
         ObjectError::OtherType => rule::BODY_NOT_OBJECT.at(""),
     })
-}
-
-fn unstorable(text: &str, error: ScanError) -> Breach {
-    match error {
-        ScanError::Depth { offset } => rule::DEPTH.at(pointer_at(text, offset)),
-        ScanError::NumberRange { offset } => rule::NUMBER_RANGE.at(pointer_at(text, offset)),
-    }
 }

@@ -1,7 +1,9 @@
-//! What senders are told: the one place where outcomes become statuses, headers and JSON.
+//! What senders are told, of whole deliveries here and of streams in `stream`: the one place where outcomes become statuses, headers and JSON.
 //!
 //! Our own trouble is 503 or 429 with `Retry-After`, which senders repeat; a 4xx they throw away, so it is never said of
 //! what is not theirs. No answer repeats anything of the request.
+
+pub mod stream;
 
 use std::time::Duration;
 
@@ -21,16 +23,16 @@ use crate::{
     sources::rule::{self, Breach},
 };
 
-/// The methods that a source accepts.
-pub const METHODS: &str = "POST, PUT, PATCH";
-
 /// Why a request got no further than its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// No source has this path.
     NotFound,
-    /// Not a method of sources.
-    Method,
+    /// Not a method of this source.
+    Method {
+        /// Those that are.
+        allowed: &'static str,
+    },
     /// The peer's network is not allowed.
     Network,
     /// No live secret fits.
@@ -163,9 +165,9 @@ pub fn rejected(rejection: Rejection) -> Response<Body> {
         Rejection::NotFound => json(StatusCode::NOT_FOUND, &Told::no("No source has this path")),
         Rejection::Network => json(StatusCode::FORBIDDEN, &Told::no("This network is not allowed")),
         Rejection::Key => json(StatusCode::UNAUTHORIZED, &Told::no("Unauthorized")),
-        Rejection::Method => {
+        Rejection::Method { allowed } => {
             let mut response = json(StatusCode::METHOD_NOT_ALLOWED, &Told::no("Method not allowed"));
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             response
         }
     }

@@ -1,0 +1,293 @@
+//! Taking a delivery that is too large to hold: decode, split, judge and append while it still arrives.
+//!
+//! Runs on a thread that may block, fed from the socket through a bounded queue. Memory is that of a few pieces: the
+//! reading buffer, one record, and the chunks whose fsync is awaited. What was appended stays, whatever comes after it;
+//! every event counts once its own chunk is durable.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    io::{self, Read},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use tokio::{runtime::Handle, task::JoinHandle};
+use uuid::Uuid;
+
+use super::{
+    accept::{Ingest, trouble},
+    answer::{StreamAnswer, StreamEnd, Trouble},
+    delivery_id::{DeliveryId, ELEMENTS_MAX},
+    refuser::{Refuser, Rejected, encode},
+    registry::Door,
+    tally::Outcomes,
+};
+use crate::{
+    codec::{
+        records::{Record, RecordLimits, Records, RecordsError, Rest},
+        stream::{self, StreamError, StreamLimits},
+    },
+    sources::{
+        bof::{
+            self,
+            metadata::Metadata,
+            record::{Arrival, Fate, fate},
+        },
+        delivery::AuthenticDelivery,
+        rule::{self, Breach},
+    },
+    spool::{AppendError, Chunk, Kind as RecordKind, Receipt},
+};
+
+/// A chunk is appended when it has grown to this, and may exceed it by one record.
+const CHUNK_BYTES: usize = 512 << 10;
+const CHUNK_RECORDS: usize = 4096;
+
+/// Chunks whose fsync is awaited while the next one grows.
+const CHUNKS_AWAITED_MAX: usize = 2;
+
+/// A delivery to be taken as a stream.
+pub struct StreamDelivery {
+    /// Its sender.
+    pub delivery: AuthenticDelivery,
+    /// Where it goes.
+    pub door: Arc<Door>,
+    /// How the source reads records.
+    pub settings: Arc<bof::Settings>,
+    /// The data center that its path names.
+    pub data_center: Option<String>,
+    /// What its headers say.
+    pub metadata: Metadata,
+    /// Which settings are in force.
+    pub config_version: Arc<str>,
+}
+
+impl Ingest {
+    /// Takes a stream. Blocks; run it where that is allowed, and as a task of its own.
+    pub fn take_stream(
+        self: &Arc<Self>,
+        delivery: &StreamDelivery,
+        runtime: &Handle,
+        input: impl Read,
+    ) -> StreamAnswer {
+        let mut taking = Taking::new(self, delivery, runtime);
+        let end = taking.run(input);
+        taking.finish(end)
+    }
+
+    /// Reads a stream that is turned away, only to count what it holds: every shed record is counted.
+    pub fn shed_stream(&self, delivery: &StreamDelivery, input: impl Read, trouble: Trouble) -> StreamAnswer {
+        let mut shed = 0;
+        if let Ok(plain) = stream::open(input, stream_limits(delivery)) {
+            let records = Records::new(plain, record_limits(delivery));
+            shed = records.take_while(Result::is_ok).count() as u64;
+        }
+        let counts = Outcomes { shed, ..Outcomes::default() };
+        delivery.door.state.tally.count(counts, &[]);
+        StreamAnswer { receipt: None, counts, end: StreamEnd::Unavailable(trouble) }
+    }
+}
+
+fn stream_limits(delivery: &StreamDelivery) -> StreamLimits {
+    let limits = delivery.delivery.source().limits;
+    StreamLimits {
+        decoded_bytes: limits.decoded_bytes as u64,
+        ratio: limits.expansion_ratio,
+        block_bytes: limits.lzop_block_bytes,
+    }
+}
+
+fn record_limits(delivery: &StreamDelivery) -> RecordLimits {
+    RecordLimits { record_bytes: delivery.delivery.source().limits.record_bytes }
+}
+
+/// Records that will be durable together.
+#[derive(Default)]
+struct Pending {
+    chunk: Chunk,
+    outcomes: Outcomes,
+    keys: HashSet<u64>,
+    refused_rules: Vec<&'static str>,
+    refused_bytes: u64,
+}
+
+struct Taking<'t> {
+    ingest: &'t Arc<Ingest>,
+    delivery: &'t StreamDelivery,
+    runtime: &'t Handle,
+    receipt: DeliveryId,
+    id: DeliveryId,
+    records: usize,
+    growing: Pending,
+    awaited: VecDeque<(Pending, JoinHandle<Result<Receipt, AppendError>>)>,
+    counts: Outcomes,
+}
+
+impl<'t> Taking<'t> {
+    fn new(ingest: &'t Arc<Ingest>, delivery: &'t StreamDelivery, runtime: &'t Handle) -> Self {
+        let id = ingest.next_id(delivery.delivery.head().received_at);
+        Self {
+            ingest,
+            delivery,
+            runtime,
+            receipt: id,
+            id,
+            records: 0,
+            growing: Pending::default(),
+            awaited: VecDeque::new(),
+            counts: Outcomes::default(),
+        }
+    }
+
+    fn run(&mut self, input: impl Read) -> StreamEnd {
+        let plain = match stream::open(input, stream_limits(self.delivery)) {
+            Ok(plain) => plain,
+            Err(error) => return self.unreadable(error),
+        };
+        for record in Records::new(plain, record_limits(self.delivery)) {
+            match record {
+                Ok(Record::Whole(bytes)) => self.judge(&bytes),
+                Ok(Record::Oversized { head, .. }) => {
+                    self.refuse(&head, true, &rule::RECORD_TOO_LARGE.at(""));
+                }
+                Err(RecordsError::Broken(rest)) => return self.broken(&rest),
+                Err(RecordsError::Read(error)) => return self.unreadable(error),
+            }
+            if let Err(trouble) = self.append_if_full() {
+                return StreamEnd::Unavailable(trouble);
+            }
+        }
+        StreamEnd::Complete
+    }
+
+    fn judge(&mut self, sent: &Bytes) {
+        let head = self.delivery.delivery.head();
+        let arrival = Arrival {
+            settings: &self.delivery.settings,
+            source: head.source.name.as_str(),
+            data_center: self.delivery.data_center.as_deref(),
+            metadata: &self.delivery.metadata,
+            received_at: head.received_at,
+            depth_max: head.source.limits.depth,
+        };
+        match fate(&arrival, sent) {
+            Fate::Event(mut event) => {
+                event.set_event_id(self.next_element());
+                let recent = &self.delivery.door.state.recent;
+                let key = event.dedup_key.as_deref().map(|key| recent.hash(key));
+                // Keys are remembered once durable; those of the chunks under way are looked for there.
+                let own = |key| self.awaited.iter().any(|(pending, _)| pending.keys.contains(&key));
+                let duplicate =
+                    key.is_some_and(|key| recent.contains(key) || own(key) || !self.growing.keys.insert(key));
+                self.growing.chunk.push(RecordKind::Event, |out| encode(event.as_ref(), out));
+                let outcomes = &mut self.growing.outcomes;
+                *(if duplicate { &mut outcomes.duplicate } else { &mut outcomes.committed }) += 1;
+            }
+            Fate::Refused(breach) => self.refuse(sent, false, &breach),
+            Fate::Filtered => self.growing.outcomes.filtered += 1,
+            Fate::SampledOut => self.growing.outcomes.sampled_out += 1,
+        }
+    }
+
+    fn refuse(&mut self, sent: &[u8], is_cut: bool, breach: &Breach) {
+        let head = self.delivery.delivery.head();
+        let ingest = self.ingest;
+        let config_version = &self.delivery.config_version;
+        let maker = Refuser { head, config_version, room: &|| ingest.refusal_room() };
+        let element = Some(self.records);
+        let rejected = Rejected { bytes: sent, is_cut, content_type: head.content_type.clone(), element };
+        let awaited: u64 = self.awaited.iter().map(|(pending, _)| pending.refused_bytes).sum();
+        let taken_before = awaited + self.growing.refused_bytes;
+        let (refusal, taken) = maker.refuse(self.next_element(), rejected, breach, taken_before);
+        self.growing.chunk.push(RecordKind::Refusal, |out| encode(&refusal, out));
+        self.growing.outcomes.refused += 1;
+        self.growing.refused_rules.push(breach.rule.id);
+        self.growing.refused_bytes += taken;
+    }
+
+    /// The id of the next record. One delivery id numbers so many records; a longer delivery takes another.
+    fn next_element(&mut self) -> Uuid {
+        let index = self.records % ELEMENTS_MAX;
+        if index == 0 && self.records > 0 {
+            self.id = self.ingest.next_id(self.delivery.delivery.head().received_at);
+        }
+        self.records += 1;
+        self.id.element(index)
+    }
+
+    /// The JSON lost its structure: what came before is taken, the rest is one refusal.
+    fn broken(&mut self, rest: &Rest) -> StreamEnd {
+        let breach = rule::DELIVERY_MALFORMED.at("");
+        self.refuse(&rest.bytes, rest.is_cut, &breach);
+        StreamEnd::Broken(breach)
+    }
+
+    /// Reading failed: the stream is compressed wrongly, exceeds a limit, or stopped coming.
+    fn unreadable(&mut self, error: io::Error) -> StreamEnd {
+        match StreamError::of(&error) {
+            None => StreamEnd::Input(error),
+            Some(StreamError::TooLarge { .. }) => StreamEnd::TooLarge("limits.decoded"),
+            Some(StreamError::Ratio { .. }) => StreamEnd::TooLarge("limits.expansion_ratio"),
+            Some(StreamError::BlockTooLarge { .. }) => StreamEnd::TooLarge("limits.lzop_block"),
+            Some(_) => {
+                let breach = rule::ENCODING_CORRUPT.at("");
+                self.refuse(&[], true, &breach);
+                StreamEnd::Broken(breach)
+            }
+        }
+    }
+
+    fn append_if_full(&mut self) -> Result<(), Trouble> {
+        if self.growing.chunk.payload_bytes() < CHUNK_BYTES && self.growing.chunk.len() < CHUNK_RECORDS {
+            return Ok(());
+        }
+        self.append();
+        while self.awaited.len() > CHUNKS_AWAITED_MAX {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self) {
+        let mut pending = std::mem::take(&mut self.growing);
+        let (chunk, spool) = (std::mem::take(&mut pending.chunk), self.ingest.spool().clone());
+        let append = self.runtime.spawn(async move { spool.append(chunk).await });
+        self.awaited.push_back((pending, append));
+    }
+
+    /// Waits for the oldest chunk under way, and counts what has become of it.
+    fn settle(&mut self) -> Result<(), Trouble> {
+        let Some((pending, append)) = self.awaited.pop_front() else { return Ok(()) };
+        let appended = self.runtime.block_on(append).unwrap_or(Err(AppendError::Poisoned));
+        let tally = &self.delivery.door.state.tally;
+        match appended {
+            Ok(receipt) => {
+                let keys: Vec<u64> = pending.keys.into_iter().collect();
+                self.delivery.door.state.recent.remember(&keys);
+                self.ingest.hold_refusals(&receipt, pending.refused_bytes);
+                tally.count(pending.outcomes, &pending.refused_rules);
+                self.counts = self.counts + pending.outcomes;
+                Ok(())
+            }
+            Err(error) => {
+                // What was filtered out is dealt with, durable or not.
+                let outcomes = pending.outcomes.shed();
+                tally.count(outcomes, &[]);
+                self.counts = self.counts + outcomes;
+                Err(trouble(error))
+            }
+        }
+    }
+
+    /// Appends what is left, waits for every fsync, and says what became of the delivery.
+    fn finish(mut self, mut end: StreamEnd) -> StreamAnswer {
+        self.append();
+        while !self.awaited.is_empty() {
+            if let Err(trouble) = self.settle() {
+                end = StreamEnd::Unavailable(trouble);
+            }
+        }
+        self.delivery.door.state.rate.owe(self.counts.total());
+        StreamAnswer { receipt: Some(self.receipt), counts: self.counts, end }
+    }
+}
