@@ -156,6 +156,7 @@ struct Shared {
     name: String,
     spool: Spool,
     letters: Arc<DeadLetters>,
+    started_at: UnixMicros,
     clock: Clock,
     progress: watch::Sender<Progress>,
     lag_events: Gauge,
@@ -170,6 +171,7 @@ impl LaneStatus {
             name: name.to_owned(),
             spool,
             letters,
+            started_at: clock.now(),
             clock,
             progress: watch::Sender::default(),
             lag_events: Metric::LaneLagEvents.gauge(&[name]),
@@ -221,11 +223,15 @@ impl LaneStatus {
     fn describe(&self, progress: Progress) -> Snapshot {
         let Progress { state, cursor, pending_since, last_error } = progress;
         let settled = cursor.unwrap_or_else(|| self.0.spool.oldest());
-        let age = pending_since.map_or(0, |since| self.0.clock.now().saturating_sub(since));
+        let lag_events = self.0.spool.end().saturating_sub(settled);
+        // A sink that was never reached holds up whatever there is, for as long as we have been trying at least.
+        let unreached = (cursor.is_none() && lag_events > 0).then_some(self.0.started_at);
+        let waiting_since = pending_since.or(unreached);
+        let age = waiting_since.map_or(0, |since| self.0.clock.now().saturating_sub(since));
         Snapshot {
             state,
             cursor,
-            lag_events: self.0.spool.end().saturating_sub(settled),
+            lag_events,
             lag_micros: age.max(0),
             dead_letters: self.0.letters.len(),
             last_error,

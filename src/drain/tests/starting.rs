@@ -91,3 +91,16 @@ async fn a_cursor_below_the_oldest_counts_gaps() {
     assert_eq!(world.stored(), (gaps..end).collect());
     assert_eq!(world.row().written.stored, end - gaps);
 }
+
+/// The lag of a database that was down from the start was shown as no age at all.
+#[tokio::test]
+async fn a_sink_that_was_never_reached_shows_how_long() {
+    let world = World::new();
+    let clock = Clock::manual(NOW);
+    let letters = Arc::new(DeadLetters::open(Arc::new(world.disk.clone()), "/dead".into(), 1 << 20).unwrap());
+    let lane = Lane::new(world.spool.clone(), world.sink.clone(), letters, world.settings, clock.clone());
+    clock.set(NOW + 5_000_000);
+    assert_eq!(lane.status().snapshot().lag_micros, 0, "nothing waits");
+    world.append_events(1).await;
+    assert_eq!(lane.status().snapshot().lag_micros, 5_000_000);
+}
