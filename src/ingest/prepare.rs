@@ -19,7 +19,8 @@ use crate::{
         rule::{self, Breach, Rule},
         segment::{
             self, UserNames,
-            element::{Arrival, Elements, Fate, Split, SplitError, fate, split},
+            arrival::Arrival,
+            element::{Elements, Fate, Split, SplitError, fate, split},
             signature,
         },
     },

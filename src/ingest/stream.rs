@@ -30,8 +30,9 @@ use crate::{
     sources::{
         bof::{
             self,
+            arrival::Arrival,
             metadata::Metadata,
-            record::{Arrival, Fate, fate},
+            record::{Fate, fate},
         },
         delivery::AuthenticDelivery,
         rule::{self, Breach},

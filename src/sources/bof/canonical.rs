@@ -6,8 +6,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    KIND, Privacy, context, privacy,
-    record::{Arrival, Wanted},
+    KIND, Privacy,
+    arrival::{Arrival, Wanted},
+    context, privacy,
     redaction::{of_aliases, of_limited_tracking, redacted},
     scalar,
 };

@@ -4,10 +4,9 @@
 
 use super::{
     aliases::Alias,
+    arrival::{Arrival, Wanted},
     bid_request::{Device, PrivacySignals, Property, Signal},
-    names,
-    record::{Arrival, Wanted},
-    scalar,
+    names, scalar,
 };
 use crate::event::json::{
     object::Object,

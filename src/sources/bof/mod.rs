@@ -6,6 +6,7 @@
 //! → `canonical` and `context` (the event), with `redaction` taking out what must not be kept.
 
 pub mod aliases;
+pub mod arrival;
 mod bid_request;
 mod body;
 mod canonical;

@@ -9,9 +9,10 @@ use serde_json::{Map, Value as Json};
 use super::{
     Settings,
     aliases::{Alias, Aliases},
+    arrival::Arrival,
     consumer::Sampling,
     metadata::Metadata,
-    record::{Arrival, Fate, fate},
+    record::{Fate, fate},
     redaction::{of_aliases, of_limited_tracking, redacted},
 };
 

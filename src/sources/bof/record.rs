@@ -5,15 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    Settings,
+    arrival::{Arrival, Wanted},
     bid_request::BidRequest,
     body::{self, Body},
     canonical,
-    identity::{self, Fields, Identity},
-    metadata::Metadata,
+    identity::{self, Fields},
 };
 use crate::{
-    clock::UnixMicros,
     event::{
         json::{
             object::{Object, ObjectError},
@@ -24,23 +22,6 @@ use crate::{
     },
     sources::rule::{self, Breach},
 };
-
-/// Everything about a delivery that its events are made of.
-#[derive(Debug)]
-pub struct Arrival<'d> {
-    /// How the source reads records.
-    pub settings: &'d Settings,
-    /// The source's name.
-    pub source: &'d str,
-    /// The data center that the path names.
-    pub data_center: Option<&'d str>,
-    /// What the headers say.
-    pub metadata: &'d Metadata,
-    /// When it arrived.
-    pub received_at: UnixMicros,
-    /// Nesting of one record.
-    pub depth_max: usize,
-}
 
 /// What becomes of a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,21 +34,6 @@ pub enum Fate {
     Filtered,
     /// The consumer wants fewer.
     SampledOut,
-}
-
-/// A record that is wanted, with everything that its event is made of.
-pub(super) struct Wanted<'o, 'a> {
-    /// The record's bytes, which the event shares instead of copying them.
-    pub(super) sent: &'o Bytes,
-    /// Whether something had to be replaced that no database can hold.
-    pub(super) sanitised: bool,
-    pub(super) fields: Fields<'o, 'a>,
-    pub(super) identity: Identity<'a>,
-    pub(super) request: BidRequest<'a>,
-    /// The text of the bid request, blanks around it included.
-    pub(super) request_text: &'a str,
-    /// Whether the record itself is the bid request.
-    pub(super) is_record: bool,
 }
 
 /// Judges one record, sent without blanks around it: its text is parsed once, scanned once, checked, and made into an

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use super::{
     Privacy, Settings,
     aliases::Alias,
+    arrival::Arrival,
     consumer::{ChannelType, Sampling},
     metadata::Metadata,
-    record::{Arrival, Fate, fate},
+    record::{Fate, fate},
 };
 use crate::{
     event::{record::Event, time::format_rfc3339},

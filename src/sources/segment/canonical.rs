@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::{
     KIND, Preset, Settings,
+    arrival::Arrival,
     check::{Checked, call_label},
     context::{Merge, merge},
-    element::Arrival,
     field::Fields,
 };
 use crate::{

@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-
 use super::{
-    Settings, UserNames, canonical,
+    arrival::Arrival,
+    canonical,
     check::{self, Stop},
     field::Fields,
 };
 use crate::{
-    clock::UnixMicros,
     event::{
         json::{
             object::{self, Object, ObjectError},
@@ -76,26 +74,6 @@ pub fn split(body: &[u8], elements_max: usize) -> Split<'_> {
         }
         Some(_) => Split { signed: body, elements: Ok(Elements::Single(trimmed)) },
     }
-}
-
-/// Everything about a delivery that its events are made of.
-pub struct Arrival<'d> {
-    /// How the source reads events.
-    pub settings: &'d Settings,
-    /// The source's name.
-    pub source: &'d str,
-    /// Path of the request.
-    pub path: &'d str,
-    /// Host of the request, without port.
-    pub host: &'d str,
-    /// When it arrived.
-    pub received_at: UnixMicros,
-    /// Nesting of one event.
-    pub depth_max: usize,
-    /// Who knows the users.
-    pub users: &'d dyn UserNames,
-    /// The decoded body, which events share instead of copying it.
-    pub body: &'d Bytes,
 }
 
 /// What becomes of an element.

@@ -4,6 +4,7 @@
 //! and `context` are made of. The way of one element: `element` (its text, once) → `check` (the checks, in order) →
 //! `canonical` (the event). The order of the checks is part of the product: the first that fails answers.
 
+pub mod arrival;
 mod canonical;
 mod check;
 mod context;
