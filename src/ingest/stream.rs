@@ -78,15 +78,20 @@ impl Ingest {
 
     /// Reads a stream that is turned away, only to count what it holds: every shed record is counted.
     pub fn shed_stream(&self, delivery: &StreamDelivery, input: impl Read, trouble: Trouble) -> StreamAnswer {
-        let mut shed = 0;
-        if let Ok(plain) = stream::open(input, stream_limits(delivery)) {
-            let records = Records::new(plain, record_limits(delivery));
-            shed = records.take_while(Result::is_ok).count() as u64;
-        }
-        let counts = Outcomes { shed, ..Outcomes::default() };
-        delivery.door.state.tally.count(counts, &[]);
+        let counts = match stream::open(input, stream_limits(delivery)) {
+            Ok(plain) => shed(delivery, Records::new(plain, record_limits(delivery))),
+            Err(_) => Outcomes::default(),
+        };
         StreamAnswer { receipt: None, counts, end: StreamEnd::Unavailable(trouble) }
     }
+}
+
+/// Reads records for which there is no room, only to count them.
+fn shed(delivery: &StreamDelivery, records: Records<impl Read>) -> Outcomes {
+    let shed = records.take_while(Result::is_ok).count() as u64;
+    let counts = Outcomes { shed, ..Outcomes::default() };
+    delivery.door.state.tally.count(counts, &[]);
+    counts
 }
 
 fn stream_limits(delivery: &StreamDelivery) -> StreamLimits {
@@ -145,7 +150,8 @@ impl<'t> Taking<'t> {
             Ok(plain) => plain,
             Err(error) => return self.unreadable(error),
         };
-        for record in Records::new(plain, record_limits(self.delivery)) {
+        let mut records = Records::new(plain, record_limits(self.delivery));
+        while let Some(record) = records.next() {
             match record {
                 Ok(Record::Whole(bytes)) => self.judge(&bytes),
                 Ok(Record::Oversized { head, .. }) => {
@@ -155,6 +161,7 @@ impl<'t> Taking<'t> {
                 Err(RecordsError::Read(error)) => return self.unreadable(error),
             }
             if let Err(trouble) = self.append_if_full() {
+                self.counts = self.counts + shed(self.delivery, records);
                 return StreamEnd::Unavailable(trouble);
             }
         }

@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Output};
 
 use crate::{
     client::Request,
+    encodings::gzip,
     server::{Site, assert_has, sink_down, track, web},
 };
 
@@ -172,21 +173,28 @@ fn without_settings_the_banner_says_how_to_send_an_event() {
         let target = url.strip_prefix(&format!("http://{}", server.collect)).unwrap();
         let posted = Request::post(target, body).header("Content-Type", "application/x-www-form-urlencoded");
         assert_has(&server.send(&posted).expect(200), &serde_json::json!({"committed": true}));
+        let line = banner.lines().rev().find_map(|line| line.trim().strip_prefix("echo ")).unwrap();
+        let parts: Vec<&str> = line.split('\'').collect();
+        let ["", record, " | gzip | curl ", url, " --data-binary @-"] = parts[..] else {
+            panic!("not a plain pipe into curl: {line}")
+        };
+        let target = url.strip_prefix(&format!("http://{}", server.collect)).unwrap();
+        let posted = Request::post(target, gzip(record.as_bytes()));
+        assert_has(&server.send(&posted).expect(200), &serde_json::json!({"committed": 1, "refused": 0}));
         for address in [server.collect, server.operate] {
             assert!(banner.contains(&format!("http://{address}")), "{banner}");
         }
         server.stop();
     }
-    assert_eq!(site.count("events"), 2);
+    assert_eq!(site.count("events"), 3, "the opportunity is the same both times");
 
-    let secret = fs::read_to_string(site.path("data/secrets/segment")).unwrap();
-    assert_eq!(secret.trim().len(), 64);
     let out = fs::read_to_string(site.path("out")).unwrap();
-    assert_eq!(
-        out.matches(&format!("key={}", secret.trim())).count(),
-        2,
-        "both starts show the same secret: {out}"
-    );
+    for source in ["segment", "bof"] {
+        let secret = fs::read_to_string(site.path("data/secrets").join(source)).unwrap();
+        assert_eq!(secret.trim().len(), 64);
+        let shown = out.matches(&format!("key={}", secret.trim())).count();
+        assert_eq!(shown, 2, "both starts show the same secret: {out}");
+    }
     for (path, mode) in
         [("data/secrets/segment", 0o600), ("data/secrets", 0o700), ("data", 0o700), ("data/spool", 0o700)]
     {

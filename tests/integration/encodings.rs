@@ -1,6 +1,6 @@
 //! Content-Encoding on the wire: every encoding whole, checked and bounded.
 
-use std::{fs, io::Write};
+use std::io::Write;
 
 use flate2::{
     Compression,
@@ -31,7 +31,7 @@ fn raw_deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 0).unwrap()
 }
 
@@ -136,22 +136,15 @@ fn bombs_are_stopped_at_the_limit_and_cost_no_memory() {
     let bombs = [("gzip", gzip.finish().unwrap()), ("zstd", zstd.finish().unwrap())];
 
     server.post(track("m")).expect(200);
-    let before = peak_memory_bytes(&server);
+    let before = server.peak_memory_bytes();
     for (encoding, bomb) in bombs.iter().cycle().take(8) {
         let answer = post(&server, encoding, bomb.as_slice()).expect(413);
         assert!(answer.text().contains("limits.decoded"), "{}", answer.text());
     }
-    let grown = peak_memory_bytes(&server) - before;
+    let grown = server.peak_memory_bytes() - before;
     assert!(grown < 48 << 20, "the server grew by {grown} bytes");
     server.stop();
     assert_eq!((site.count("events"), site.count("refusals")), (1, 0));
-}
-
-/// The most memory that the process ever held.
-fn peak_memory_bytes(server: &Server<'_>) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
 /// An event of exactly so many bytes.

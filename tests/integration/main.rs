@@ -14,6 +14,7 @@
 )]
 
 mod batches;
+mod bof;
 mod cases;
 mod client;
 mod commands;
