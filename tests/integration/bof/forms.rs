@@ -29,8 +29,12 @@ fn gzip_members(plain: &[u8]) -> Vec<u8> {
     [gzip(front), gzip(b""), gzip(back)].concat()
 }
 
-/// An lzop file of stored blocks.
 fn lzop(plain: &[u8]) -> Vec<u8> {
+    lzop_of_blocks(plain, 5_000)
+}
+
+/// An lzop file of stored blocks of so many bytes.
+pub(super) fn lzop_of_blocks(plain: &[u8], block_bytes: usize) -> Vec<u8> {
     let header = [
         &b"\x10\x30\x20\x80\x09\x40\x01\x05"[..], // versions, method, level
         &[0; 4],                                  // flags: no checksums of blocks
@@ -38,7 +42,7 @@ fn lzop(plain: &[u8]) -> Vec<u8> {
     ]
     .concat();
     let mut file = [b"\x89LZO\x00\r\n\x1a\n", &header[..], &adler32(&header).to_be_bytes()].concat();
-    for block in plain.chunks(5_000) {
+    for block in plain.chunks(block_bytes) {
         let length = u32::try_from(block.len()).unwrap().to_be_bytes();
         file.extend_from_slice(&[&length[..], &length, block].concat());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{counts, deliver, delivery, mm, record};
+use super::{counts, deliver, delivery, forms::lzop_of_blocks, mm, record};
 use crate::{
     client::{Answer, Connection},
     encodings::{gzip, zstd},
@@ -47,6 +47,18 @@ fn expansion_is_limited_once_it_costs_something() {
     assert_too_large(deliver(&server, gzip(&padded("b", 4 << 20))), "limits.expansion_ratio");
     // What does not expand may be as long as it likes.
     deliver(&server, padded("c", 4 << 20)).expect(200);
+}
+
+#[test]
+fn blocks_of_lzop_are_limited_each_by_itself() {
+    let site = Site::new(&mm("limits = { lzop_block = \"1MiB\" }"));
+    let server = site.start();
+    let answer = deliver(&server, lzop_of_blocks(&padded("a", 5 << 20), 1 << 20)).expect(200);
+    assert_eq!(counts(&answer), [1, 0, 0, 0, 0]);
+    assert_too_large(
+        deliver(&server, lzop_of_blocks(&padded("b", 5 << 20), (1 << 20) + 1)),
+        "limits.lzop_block",
+    );
 }
 
 /// A body whose length is not told beforehand.
