@@ -72,6 +72,7 @@ pub(super) struct Tally {
     sampled_out: Counter,
     shed: Counter,
     course_ids_unparsed: Counter,
+    ignored_bytes: Counter,
     duration: Histogram,
     refusals: HashMap<&'static str, Counter>,
     deliveries: HashMap<u16, Counter>,
@@ -96,6 +97,7 @@ impl Tally {
             sampled_out: outcome("sampled_out"),
             shed: outcome("shed"),
             course_ids_unparsed: zero(Metric::CourseIdsUnparsed, &[name]),
+            ignored_bytes: zero(Metric::IgnoredBytes, &[name]),
             duration: Metric::RequestDuration.histogram(&[name]),
             refusals: rule::ALL
                 .iter()
@@ -136,6 +138,13 @@ impl Tally {
         if events > 0 {
             tracing::warn!(source = %self.source, events, "course ids could not be read; stored without an org_id");
             self.course_ids_unparsed.increment(events);
+        }
+    }
+
+    /// Counts bytes behind the end of an lzop file.
+    pub(super) fn ignored_bytes(&self, bytes: u64) {
+        if bytes > 0 {
+            self.ignored_bytes.increment(bytes);
         }
     }
 

@@ -59,6 +59,7 @@ metrics! {
     Events, "tidegate_events_total", Counter, ["source", "outcome"], "Events by what became of them.";
     Refusals, "tidegate_refusals_total", Counter, ["source", "rule"], "Refused events by the rule that refused them.";
     CourseIdsUnparsed, "tidegate_course_ids_unparsed_total", Counter, ["source"], "Events stored without an org_id because their course_id could not be parsed.";
+    IgnoredBytes, "tidegate_ignored_bytes_total", Counter, ["source"], "Bytes that followed a finished lzop member without being another one, and were ignored.";
     RequestDuration, "tidegate_request_duration_seconds", Histogram, ["source"], "Time from the request's head to its answer, durable write included.";
     SecretLastUsed, "tidegate_secret_last_used_timestamp_seconds", Gauge, ["source", "secret_id"], "When a secret last opened the door, as Unix time; 0 for never since the start.";
     UnroutedRequests, "tidegate_unrouted_requests_total", Counter, [], "Requests on the collect listener that named no source.";

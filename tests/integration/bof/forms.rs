@@ -130,6 +130,11 @@ fn lzop_of_any_writer_is_read() {
     for (name, file, expected) in files {
         assert_eq!(counts(&server.send(&delivery(name, file)).expect(200)), expected, "{name}");
     }
+    let ignored = |name| server.metrics().get(&format!("tidegate_ignored_bytes_total{{source=\"{name}\"}}"));
+    assert!(
+        ignored("trailing") > Some(0.0) && ignored("crc") == Some(0.0),
+        "bytes behind the end are counted"
+    );
     server.stop();
     for (name, ..) in files {
         assert_eq!(stored_keys(&site, name), batch_keys(), "{name}");

@@ -1,8 +1,4 @@
-//! Taking a delivery that is too large to hold: decode, split, judge and append while it still arrives.
-//!
-//! Runs on a thread that may block, fed from the socket through a bounded queue. Memory is that of a few pieces: the
-//! reading buffer, one record, and the chunks whose fsync is awaited. What was appended stays, whatever comes after it;
-//! every event counts once its own chunk is durable.
+//! The records of one stream on their way into the spool: judged one by one, appended chunk by chunk.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -14,27 +10,24 @@ use bytes::Bytes;
 use tokio::{runtime::Handle, task::JoinHandle};
 use uuid::Uuid;
 
-use super::{
-    accept::{Ingest, trouble},
-    answer::{StreamAnswer, StreamEnd, Trouble},
-    delivery_id::{DeliveryId, ELEMENTS_MAX},
-    refuser::{Refuser, Rejected, encode},
-    registry::Door,
-    tally::Outcomes,
-};
+use super::{StreamDelivery, record_limits, shed, stream_limits};
 use crate::{
     codec::{
-        records::{Record, RecordLimits, Records, RecordsError, Rest},
-        stream::{self, StreamError, StreamLimits},
+        records::{Record, Records, RecordsError, Rest},
+        stream::{self, StreamError},
+    },
+    ingest::{
+        accept::{Ingest, trouble},
+        answer::{StreamAnswer, StreamEnd, Trouble},
+        delivery_id::{DeliveryId, ELEMENTS_MAX},
+        refuser::{Refuser, Rejected, encode},
+        tally::Outcomes,
     },
     sources::{
         bof::{
-            self,
             arrival::Arrival,
-            metadata::Metadata,
             record::{Fate, fate},
         },
-        delivery::AuthenticDelivery,
         rule::{self, Breach},
     },
     spool::{AppendError, Chunk, Kind as RecordKind, Receipt},
@@ -47,66 +40,6 @@ const CHUNK_RECORDS: usize = 4096;
 /// Chunks whose fsync is awaited while the next one grows.
 const CHUNKS_AWAITED_MAX: usize = 2;
 
-/// A delivery to be taken as a stream.
-pub struct StreamDelivery {
-    /// Its sender.
-    pub delivery: AuthenticDelivery,
-    /// Where it goes.
-    pub door: Arc<Door>,
-    /// How the source reads records.
-    pub settings: Arc<bof::Settings>,
-    /// The data center that its path names.
-    pub data_center: Option<String>,
-    /// What its headers say.
-    pub metadata: Metadata,
-    /// Which settings are in force.
-    pub config_version: Arc<str>,
-}
-
-impl Ingest {
-    /// Takes a stream. Blocks; run it where that is allowed, and as a task of its own.
-    pub fn take_stream(
-        self: &Arc<Self>,
-        delivery: &StreamDelivery,
-        runtime: &Handle,
-        input: impl Read,
-    ) -> StreamAnswer {
-        let mut taking = Taking::new(self, delivery, runtime);
-        let end = taking.run(input);
-        taking.finish(end)
-    }
-
-    /// Reads a stream that is turned away, only to count what it holds: every shed record is counted.
-    pub fn shed_stream(&self, delivery: &StreamDelivery, input: impl Read, trouble: Trouble) -> StreamAnswer {
-        let counts = match stream::open(input, stream_limits(delivery)) {
-            Ok(plain) => shed(delivery, Records::new(plain, record_limits(delivery))),
-            Err(_) => Outcomes::default(),
-        };
-        StreamAnswer { receipt: None, counts, end: StreamEnd::Unavailable(trouble) }
-    }
-}
-
-/// Reads records for which there is no room, only to count them.
-fn shed(delivery: &StreamDelivery, records: Records<impl Read>) -> Outcomes {
-    let shed = records.take_while(Result::is_ok).count() as u64;
-    let counts = Outcomes { shed, ..Outcomes::default() };
-    delivery.door.state.tally.count(counts, &[]);
-    counts
-}
-
-fn stream_limits(delivery: &StreamDelivery) -> StreamLimits {
-    let limits = delivery.delivery.source().limits;
-    StreamLimits {
-        decoded_bytes: limits.decoded_bytes as u64,
-        ratio: limits.expansion_ratio,
-        block_bytes: limits.lzop_block_bytes,
-    }
-}
-
-fn record_limits(delivery: &StreamDelivery) -> RecordLimits {
-    RecordLimits { record_bytes: delivery.delivery.source().limits.record_bytes }
-}
-
 /// Records that will be durable together.
 #[derive(Default)]
 struct Pending {
@@ -117,7 +50,8 @@ struct Pending {
     refused_bytes: u64,
 }
 
-struct Taking<'t> {
+/// A stream that is being taken.
+pub(super) struct Taking<'t> {
     ingest: &'t Arc<Ingest>,
     delivery: &'t StreamDelivery,
     runtime: &'t Handle,
@@ -130,7 +64,7 @@ struct Taking<'t> {
 }
 
 impl<'t> Taking<'t> {
-    fn new(ingest: &'t Arc<Ingest>, delivery: &'t StreamDelivery, runtime: &'t Handle) -> Self {
+    pub(super) fn new(ingest: &'t Arc<Ingest>, delivery: &'t StreamDelivery, runtime: &'t Handle) -> Self {
         let id = ingest.next_id(delivery.delivery.head().received_at);
         Self {
             ingest,
@@ -145,11 +79,17 @@ impl<'t> Taking<'t> {
         }
     }
 
-    fn run(&mut self, input: impl Read) -> StreamEnd {
-        let plain = match stream::open(input, stream_limits(self.delivery)) {
+    pub(super) fn run(&mut self, input: impl Read) -> StreamEnd {
+        let mut plain = match stream::open(input, stream_limits(self.delivery)) {
             Ok(plain) => plain,
             Err(error) => return self.unreadable(error),
         };
+        let end = self.take(&mut plain);
+        self.delivery.door.state.tally.ignored_bytes(plain.ignored_bytes());
+        end
+    }
+
+    fn take(&mut self, plain: impl Read) -> StreamEnd {
         let mut records = Records::new(plain, record_limits(self.delivery));
         while let Some(record) = records.next() {
             match record {
@@ -288,7 +228,7 @@ impl<'t> Taking<'t> {
     }
 
     /// Appends what is left, waits for every fsync, and says what became of the delivery.
-    fn finish(mut self, mut end: StreamEnd) -> StreamAnswer {
+    pub(super) fn finish(mut self, mut end: StreamEnd) -> StreamAnswer {
         self.append();
         while !self.awaited.is_empty() {
             if let Err(trouble) = self.settle() {
