@@ -261,7 +261,7 @@ pub(super) mod tests {
             return 1;
         }
         let (rows, bad) = (f64::from(u32::try_from(rows).unwrap()), f64::from(u32::try_from(bad).unwrap()));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive bound")]
         let max = (2.0 * bad * (rows / bad).log2() + 2.0 * bad).ceil() as usize;
         max
     }

@@ -239,14 +239,17 @@ impl LaneStatus {
     }
 }
 
-/// A gauge is a float: beyond 2^53 it is off by a few, which no gauge needs to know.
-#[allow(clippy::cast_precision_loss)]
+/// A count as a gauge wants it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "beyond 2^53 it is off by a few, which no gauge needs to know"
+)]
 pub(super) fn approximately(count: u64) -> f64 {
     count as f64
 }
 
-/// Ages are far below 2^53 microseconds, which are 285 years.
-#[allow(clippy::cast_precision_loss)]
+/// An age as a gauge wants it.
+#[expect(clippy::cast_precision_loss, reason = "ages are far below 2^53 microseconds, which are 285 years")]
 fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
