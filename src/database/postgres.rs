@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -39,6 +39,18 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(8388346167643173989)"
 /// Begins a transaction.
 pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     pool.begin_with(BEGIN).await
+}
+
+/// Begins a transaction that only reads and sees one moment. The server gives up a statement that takes longer.
+pub async fn begin_reading(
+    pool: &PgPool,
+    statement_timeout: Duration,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    // Zero would mean no timeout at all.
+    let millis = statement_timeout.as_millis().max(1);
+    let begin =
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {millis}");
+    pool.begin_with(AssertSqlSafe(begin)).await
 }
 
 /// Begins a transaction on a connection that the caller answers for.
@@ -137,7 +149,7 @@ mod tests {
             .fetch_one(pool.postgres().await.unwrap())
             .await
             .unwrap();
-        assert_eq!(migrations, 1);
+        assert_eq!(usize::try_from(migrations).unwrap(), super::migrations::POSTGRES.len());
     }
 
     #[tokio::test]

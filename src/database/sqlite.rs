@@ -6,7 +6,7 @@
 use std::{io, path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Sqlite, SqlitePool, Transaction,
+    ConnectOptions, Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{
@@ -32,6 +32,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 const READERS: u32 = 4;
 
+/// How many steps of SQLite's machine pass between two looks at the clock: about a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
 /// Pages that the writer keeps in memory, in KiB: the inner nodes of the indexes of many millions of events.
 const WRITER_CACHE_KIB: &str = "-16384";
 
@@ -55,6 +58,19 @@ impl SqlitePools {
     /// Connections that only read.
     pub fn readers(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// Begins a transaction that only reads and sees one moment. Its statements are interrupted at the deadline, also
+    /// if nobody waits for them any more: a search that runs on would hold up the write-ahead log.
+    pub async fn begin_reading(
+        &self,
+        deadline: std::time::Instant,
+    ) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        let mut transaction = self.readers.begin().await?;
+        let mut handle = transaction.lock_handle().await?;
+        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || std::time::Instant::now() < deadline);
+        drop(handle);
+        Ok(transaction)
     }
 
     /// Closes the readers first: the last connection folds the log back into the file.
@@ -99,7 +115,10 @@ async fn open_once(path: &Path) -> Result<SqlitePools, DatabaseError> {
         .test_before_acquire(false);
     let pools = SqlitePools {
         writer: pool.clone().max_connections(1).connect_lazy_with(writer),
-        readers: pool.max_connections(READERS).connect_lazy_with(shared.pragma("query_only", "ON")),
+        readers: pool
+            .max_connections(READERS)
+            .after_release(|connection, _| Box::pin(forget_deadline(connection)))
+            .connect_lazy_with(shared.pragma("query_only", "ON")),
     };
     let opened = prepare(&pools).await;
     if opened.is_err() {
@@ -117,6 +136,12 @@ async fn prepare(pools: &SqlitePools) -> Result<(), DatabaseError> {
     let mut transaction = pools.begin().await?;
     migrations::apply(migrations::SQLITE, &mut *transaction).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Whoever gets the connection next has a time of its own.
+async fn forget_deadline(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.lock_handle().await?.remove_progress_handler();
+    Ok(true)
 }
 
 fn is_recent(version: &str) -> bool {

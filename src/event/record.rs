@@ -144,6 +144,9 @@ pub struct Refusal {
     /// Host of the request without its port, so that a replay yields the same event.
     #[prost(string, tag = "16")]
     pub host: String,
+    /// JSON object of the delivery's `X-Mm-*` headers, so that a replay yields the same event; empty where it had none.
+    #[prost(bytes = "bytes", tag = "17")]
+    pub metadata: Bytes,
 }
 
 impl Refusal {

@@ -41,6 +41,11 @@ pub(super) fn json(bytes: &Bytes) -> Result<&str, SinkError> {
     std::str::from_utf8(bytes).map_err(|_| poison("invalid_utf8", "JSON that is not UTF-8"))
 }
 
+/// The delivery's metadata as it is stored: an object, empty where there is none.
+pub(super) fn metadata(refusal: &Refusal) -> Result<&str, SinkError> {
+    if refusal.metadata.is_empty() { Ok("{}") } else { json(&refusal.metadata) }
+}
+
 /// The hash as it is stored: null where the source does not compare duplicates.
 pub(super) fn hash(event: &Event) -> Option<&[u8]> {
     (!event.event_hash.is_empty()).then_some(&*event.event_hash)

@@ -16,27 +16,36 @@ pub(super) const CURSOR: &str = "SELECT next_sequence FROM cursors WHERE spool_i
 /// The first batch of a lane. Nothing is inserted where a row already is.
 const CURSOR_BEGINS: &str = "INSERT INTO cursors \
      (spool_id, lane, updated_at, first_sequence, \
-      next_sequence, stored, duplicates, conflicts, dead, refusals, gaps) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (spool_id, lane) DO NOTHING";
+      next_sequence, stored, duplicates, conflicts, dead, refusals, gaps, refusal_rows) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (spool_id, lane) DO NOTHING";
 
 /// Every later batch. Nothing is updated where the cursor does not stand at `$4`.
 const CURSOR_MOVES: &str = "UPDATE cursors SET updated_at = $3, next_sequence = $5, stored = stored + $6, \
      duplicates = duplicates + $7, conflicts = conflicts + $8, dead = dead + $9, refusals = refusals + $10, \
-     gaps = gaps + $11 \
+     gaps = gaps + $11, refusal_rows = refusal_rows + $12 \
      WHERE spool_id = $1 AND lane = $2 AND next_sequence = $4";
+
+/// What a batch did to the tables.
+#[derive(Clone, Copy)]
+pub(super) struct Inserted {
+    pub(super) written: Written,
+    /// Rows of `refusals` that were not there before, conflicts among them.
+    pub(super) refusal_rows: u64,
+}
 
 /// How a batch moves the cursor: the statement, which must touch exactly one row, and its numbers from `$4` on.
 pub(super) fn cursor_move(
     batch: &Batch<'_>,
-    written: Written,
-) -> Result<(&'static str, [i64; 8]), SinkError> {
+    inserted: Inserted,
+) -> Result<(&'static str, [i64; 9]), SinkError> {
     let (statement, stands_at) = match batch.expected {
         Some(expected) => (CURSOR_MOVES, expected),
         None => (CURSOR_BEGINS, batch.from),
     };
-    let Written { stored, duplicates, conflicts, refusals } = written;
-    let mut numbers = [0; 8];
-    let totals = [stands_at, batch.to, stored, duplicates, conflicts, batch.dead, refusals, batch.gaps];
+    let Inserted { written: Written { stored, duplicates, conflicts, refusals }, refusal_rows } = inserted;
+    let mut numbers = [0; 9];
+    let totals =
+        [stands_at, batch.to, stored, duplicates, conflicts, batch.dead, refusals, batch.gaps, refusal_rows];
     for (number, total) in numbers.iter_mut().zip(totals) {
         *number = row::signed(total)?;
     }
@@ -61,14 +70,15 @@ pub(super) fn conflicts(uninserted: &[Uninserted<'_>]) -> Result<Vec<Refusal>, S
 }
 
 /// Counts what became of a batch.
-pub(super) fn written(batch: &Batch<'_>, stored: u64, conflicts: &[Refusal]) -> Written {
+pub(super) fn inserted(batch: &Batch<'_>, stored: u64, conflicts: &[Refusal], refusal_rows: u64) -> Inserted {
     let conflicts = conflicts.len() as u64;
-    Written {
+    let written = Written {
         stored,
         duplicates: (batch.events.len() as u64).saturating_sub(stored + conflicts),
         conflicts,
         refusals: batch.refusals.len() as u64,
-    }
+    };
+    Inserted { written, refusal_rows }
 }
 
 impl From<DatabaseError> for SinkError {
@@ -134,7 +144,6 @@ pub(super) fn canary_batch<'a>(event: &'a Event, refusal: &'a Refusal) -> Batch<
 }
 
 /// The canary is rolled back, but it must have been inserted.
-pub(super) fn canary_inserted(written: Written) -> Result<(), SinkError> {
-    let Written { stored, refusals, .. } = written;
-    if (stored, refusals) == (1, 1) { Ok(()) } else { Err(row::unexplained()) }
+pub(super) fn canary_inserted(inserted: Inserted) -> Result<(), SinkError> {
+    if (inserted.written.stored, inserted.refusal_rows) == (1, 1) { Ok(()) } else { Err(row::unexplained()) }
 }

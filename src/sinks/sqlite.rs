@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Batch, Sink, SinkError, Written, row,
-    sql::{self, Uninserted},
+    sql::{self, Inserted, Uninserted},
 };
 use crate::{
     clock::Clock,
@@ -46,8 +46,8 @@ impl SqliteSink {
             ),
             insert_refusals: RowStatement::new(
                 "INSERT INTO refusals (refusal_id, source, received_at, rule, pointer, message, element, method, \
-                 path, host, content_type, config_version, body, truncated, body_hash) VALUES ",
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 path, host, content_type, config_version, body, truncated, body_hash, metadata) VALUES ",
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 " ON CONFLICT (refusal_id) DO NOTHING",
             ),
             find_uninserted: RowStatement::new(
@@ -65,7 +65,7 @@ impl SqliteSink {
         &self,
         connection: &mut SqliteConnection,
         batch: &Batch<'_>,
-    ) -> Result<Written, SinkError> {
+    ) -> Result<Inserted, SinkError> {
         let mut stored = 0;
         let mut uninserted = Vec::new();
         for (sql, events) in self.insert_events.pieces(&row::by_key(&batch.events)) {
@@ -80,15 +80,16 @@ impl SqliteSink {
             }
         }
         let conflicts = sql::conflicts(&uninserted)?;
+        let mut refusal_rows = 0;
         let refusals = row::by_id(batch.refusals.iter().copied().chain(&conflicts));
         for (sql, refusals) in self.insert_refusals.pieces(&refusals) {
             let mut statement = sqlx::query(sql);
             for refusal in refusals {
                 statement = bind_refusal(statement, refusal)?;
             }
-            statement.execute(&mut *connection).await?;
+            refusal_rows += statement.execute(&mut *connection).await?.rows_affected();
         }
-        Ok(sql::written(batch, stored, &conflicts))
+        Ok(sql::inserted(batch, stored, &conflicts, refusal_rows))
     }
 
     /// Those of the events whose id is not stored, with the owner of their key.
@@ -121,9 +122,9 @@ impl SqliteSink {
         &self,
         connection: &mut SqliteConnection,
         batch: &Batch<'_>,
-        written: Written,
+        inserted: Inserted,
     ) -> Result<(), SinkError> {
-        let (sql, numbers) = sql::cursor_move(batch, written)?;
+        let (sql, numbers) = sql::cursor_move(batch, inserted)?;
         let mut statement = sqlx::query(sql)
             .bind(batch.spool_id.to_string())
             .bind(self.name.as_str())
@@ -155,18 +156,18 @@ impl Sink for SqliteSink {
     /// A transaction that is dropped is rolled back before its connection is used again.
     async fn write(&self, batch: &Batch<'_>) -> Result<Written, SinkError> {
         let mut transaction = self.database.sqlite().await?.begin().await?;
-        let written = self.insert(&mut transaction, batch).await?;
-        self.move_cursor(&mut transaction, batch, written).await?;
+        let inserted = self.insert(&mut transaction, batch).await?;
+        self.move_cursor(&mut transaction, batch, inserted).await?;
         transaction.commit().await.map_err(sql::commit_error)?;
-        Ok(written)
+        Ok(inserted.written)
     }
 
     async fn canary(&self) -> Result<(), SinkError> {
         let (event, refusal) = sql::canary(&self.clock);
         let mut transaction = self.database.sqlite().await?.begin().await?;
-        let written = self.insert(&mut transaction, &sql::canary_batch(&event, &refusal)).await?;
+        let inserted = self.insert(&mut transaction, &sql::canary_batch(&event, &refusal)).await?;
         transaction.rollback().await?;
-        sql::canary_inserted(written)
+        sql::canary_inserted(inserted)
     }
 }
 
@@ -214,7 +215,8 @@ fn bind_refusal(statement: Statement, refusal: &Refusal) -> Result<Statement, Si
         .bind(refusal.config_version.as_str())
         .bind(&*refusal.body)
         .bind(refusal.truncated)
-        .bind(&*refusal.body_hash))
+        .bind(&*refusal.body_hash)
+        .bind(row::metadata(refusal)?))
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl House {
                 "SELECT * FROM refusals ORDER BY refusal_id".into()
             }
             Storage::Sql(_) => format!(
-                "SELECT *, refusal_id::text, {} FROM refusals ORDER BY refusals.refusal_id",
+                "SELECT *, refusal_id::text, metadata::text, {} FROM refusals ORDER BY refusals.refusal_id",
                 as_text("received_at")
             ),
         };
@@ -222,6 +222,12 @@ macro_rules! readers {
                 }
             }
 
+            /// No metadata is an object without members.
+            fn metadata(row: &$row) -> Bytes {
+                let object: String = get(row, "metadata");
+                if object == "{}" { Bytes::new() } else { object.into() }
+            }
+
             pub(super) fn refusal(row: &$row) -> Refusal {
                 assert_eq!(get::<String>(row, "state"), "new");
                 let (refusal_id_high, refusal_id_low) = id(row, "refusal_id");
@@ -242,6 +248,7 @@ macro_rules! readers {
                     truncated: get(row, "truncated"),
                     body_hash: bytes(row, "body_hash"),
                     host: get(row, "host"),
+                    metadata: metadata(row),
                 }
             }
 
@@ -257,6 +264,7 @@ macro_rules! readers {
                     },
                     dead: number(row, "dead"),
                     gaps: number(row, "gaps"),
+                    refusal_rows: number(row, "refusal_rows"),
                 }
             }
         }

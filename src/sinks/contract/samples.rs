@@ -124,6 +124,7 @@ pub(super) fn difficult_refusals() -> Vec<Refusal> {
         truncated: true,
         body_hash: content_hash(b"body"),
         host: "example.org".into(),
+        metadata: Bytes::from_static(r#"{"x-mm-datacenter": "ew\"ré"}"#.as_bytes()),
         ..refusal(2)
     };
     vec![full, refusal(3)]

@@ -141,8 +141,7 @@ impl State {
             return Err(SinkError::new(class, "scripted", "the test said so"));
         }
         self.check(batch)?;
-        let written = self.tables.insert(batch);
-        self.tables.move_cursor(batch, written);
+        let written = self.tables.write(batch);
         match scripted {
             Scripted::LoseAnswer => {
                 Err(SinkError::new(ErrorClass::OutcomeUnknown, "scripted", "the answer was lost"))
@@ -161,6 +160,7 @@ impl State {
         }
         for refusal in &batch.refusals {
             row::time(refusal.received_at)?;
+            row::metadata(refusal)?;
             self.refuse_poison(refusal.refusal_id(), &refusal.source)?;
         }
         let stands_at = self.tables.cursors.get(&batch.spool_id).map(|row| row.next_sequence);

@@ -22,6 +22,8 @@ pub struct Cursor {
     pub dead: u64,
     /// Total of the batches' `gaps`.
     pub gaps: u64,
+    /// How many refusals were not there before, conflicts among them.
+    pub refusal_rows: u64,
 }
 
 impl Cursor {
@@ -31,7 +33,8 @@ impl Cursor {
         stored + duplicates + conflicts + refusals + self.dead + self.gaps
     }
 
-    fn advance(&mut self, batch: &Batch<'_>, written: Written) {
+    fn advance(&mut self, batch: &Batch<'_>, written: Written, refusal_rows: u64) {
+        self.refusal_rows += refusal_rows;
         self.next_sequence = batch.to;
         self.written.stored += written.stored;
         self.written.duplicates += written.duplicates;
@@ -53,7 +56,7 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Inserts the rows and says what became of them.
-    pub(super) fn insert(&mut self, batch: &Batch<'_>) -> Written {
+    fn insert(&mut self, batch: &Batch<'_>) -> Written {
         let mut written = Written { refusals: batch.refusals.len() as u64, ..Written::default() };
         for &refusal in &batch.refusals {
             self.refusals.entry(refusal.refusal_id()).or_insert_with(|| refusal.clone());
@@ -83,9 +86,13 @@ impl Tables {
         written
     }
 
-    /// Moves the lane's cursor, or begins one.
-    pub(super) fn move_cursor(&mut self, batch: &Batch<'_>, written: Written) {
+    /// Stores the batch and moves the lane's cursor, or begins one.
+    pub(super) fn write(&mut self, batch: &Batch<'_>) -> Written {
+        let rows_before = self.refusals.len();
+        let written = self.insert(batch);
+        let refusal_rows = (self.refusals.len() - rows_before) as u64;
         let begins = Cursor { first_sequence: batch.from, ..Cursor::default() };
-        self.cursors.entry(batch.spool_id).or_insert(begins).advance(batch, written);
+        self.cursors.entry(batch.spool_id).or_insert(begins).advance(batch, written, refusal_rows);
+        written
     }
 }

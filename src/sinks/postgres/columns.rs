@@ -24,9 +24,14 @@ const INSERT_EVENTS: &str = "INSERT INTO events (event_id, source, kind, dedup_k
      ON CONFLICT DO NOTHING";
 
 const INSERT_REFUSALS: &str = "INSERT INTO refusals (refusal_id, source, received_at, rule, pointer, message, element, \
-         method, path, host, content_type, config_version, body, truncated, body_hash) \
-     SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
-         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::boolean[], $15::bytea[]) \
+         method, path, host, content_type, config_version, body, truncated, body_hash, metadata) \
+     SELECT refusal_id, source, received_at, rule, pointer, message, element, \
+         method, path, host, content_type, config_version, body, truncated, body_hash, metadata::jsonb \
+     FROM UNNEST($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
+         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::boolean[], $15::bytea[], \
+         $16::text[]) \
+     AS batch (refusal_id, source, received_at, rule, pointer, message, element, \
+         method, path, host, content_type, config_version, body, truncated, body_hash, metadata) \
      ON CONFLICT (refusal_id) DO NOTHING";
 
 /// Events, column by column.
@@ -132,6 +137,7 @@ pub(super) struct RefusalColumns<'a> {
     body: Vec<&'a [u8]>,
     truncated: Vec<bool>,
     body_hash: Vec<&'a [u8]>,
+    metadata: Vec<&'a str>,
 }
 
 impl<'a> RefusalColumns<'a> {
@@ -154,12 +160,13 @@ impl<'a> RefusalColumns<'a> {
             columns.body.push(&refusal.body);
             columns.truncated.push(refusal.truncated);
             columns.body_hash.push(&refusal.body_hash);
+            columns.metadata.push(row::metadata(refusal)?);
         }
         Ok(columns)
     }
 
-    /// Inserts those whose id is free.
-    pub(super) async fn insert(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// Inserts those whose id is free, and counts them.
+    pub(super) async fn insert(self, connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
         let statement = sqlx::query(INSERT_REFUSALS)
             .persistent(false)
             .bind(self.refusal_id)
@@ -176,7 +183,8 @@ impl<'a> RefusalColumns<'a> {
             .bind(self.config_version)
             .bind(self.body)
             .bind(self.truncated)
-            .bind(self.body_hash);
-        statement.execute(connection).await.map(|_| ())
+            .bind(self.body_hash)
+            .bind(self.metadata);
+        Ok(statement.execute(connection).await?.rows_affected())
     }
 }

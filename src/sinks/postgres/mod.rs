@@ -1,6 +1,6 @@
 //! The sink that writes to PostgreSQL: one statement for all rows, their columns as arrays; one transaction a batch.
 //!
-//! Values are bound with their types. Only the event and its context are cast, from text to jsonb, by the statement.
+//! Values are bound with their types. Only what we checked to be JSON, or wrote, is cast by the statement, from text to jsonb.
 
 mod columns;
 mod sink;

@@ -15,7 +15,7 @@ use crate::{
     event::record::Event,
     sinks::{
         Batch, ErrorClass, Sink, SinkError, Written, row,
-        sql::{self, Uninserted},
+        sql::{self, Inserted, Uninserted},
     },
 };
 
@@ -61,9 +61,9 @@ impl PostgresSink {
         &self,
         connection: &mut PgConnection,
         batch: &Batch<'_>,
-        written: Written,
+        inserted: Inserted,
     ) -> Result<(), SinkError> {
-        let (sql, numbers) = sql::cursor_move(batch, written)?;
+        let (sql, numbers) = sql::cursor_move(batch, inserted)?;
         let mut statement = sqlx::query(sql)
             .persistent(false)
             .bind(batch.spool_id)
@@ -104,7 +104,7 @@ pub(super) async fn attempt<T>(
 }
 
 /// Everything of a batch but its cursor.
-async fn insert(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Written, SinkError> {
+async fn insert(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Inserted, SinkError> {
     let events = row::by_key(&batch.events);
     let stored = match &*events {
         [] => 0,
@@ -114,10 +114,11 @@ async fn insert(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Writ
         if stored < events.len() as u64 { find_uninserted(connection, &events).await? } else { Vec::new() };
     let conflicts = sql::conflicts(&uninserted)?;
     let refusals = row::by_id(batch.refusals.iter().copied().chain(&conflicts));
-    if !refusals.is_empty() {
-        RefusalColumns::of(&refusals)?.insert(connection).await?;
-    }
-    Ok(sql::written(batch, stored, &conflicts))
+    let refusal_rows = match &*refusals {
+        [] => 0,
+        refusals => RefusalColumns::of(refusals)?.insert(connection).await?,
+    };
+    Ok(sql::inserted(batch, stored, &conflicts, refusal_rows))
 }
 
 /// Those of the events whose id is not stored, with the owner of their key.
@@ -158,9 +159,9 @@ impl Sink for PostgresSink {
 
     async fn write(&self, batch: &Batch<'_>) -> Result<Written, SinkError> {
         let work = async |connection: &mut PgConnection| {
-            let written = insert(connection, batch).await?;
-            self.move_cursor(connection, batch, written).await?;
-            Ok(written)
+            let inserted = insert(connection, batch).await?;
+            self.move_cursor(connection, batch, inserted).await?;
+            Ok(inserted.written)
         };
         self.transact(work, true).await
     }
