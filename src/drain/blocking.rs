@@ -1,9 +1,9 @@
-//! Disk work of the async lanes, on threads that may block.
+//! Disk work of async tasks, on threads that may block.
 
 use tokio::task::spawn_blocking;
 
 /// Runs what blocks on a thread that may block. A panic there is a panic here.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) => match error.try_into_panic() {

@@ -40,13 +40,18 @@ impl Lane {
         match bisection.refuse() {
             Suspect::Several => {}
             Suspect::None => self.endure(Trouble::Configuration, &error.code).await,
-            Suspect::One(index) => match self.sink.canary().await {
-                Ok(()) => {
-                    let reason = Reason { class: POISON_ROW, code: &error.code, message: &error.message };
-                    self.bury(bisection, index, spool_id, &reason).await;
+            Suspect::One(index) => {
+                let at_sink = self.status.reach_sink().await;
+                let canary = self.sink.canary().await;
+                drop(at_sink);
+                match canary {
+                    Ok(()) => {
+                        let reason = Reason { class: POISON_ROW, code: &error.code, message: &error.message };
+                        self.bury(bisection, index, spool_id, &reason).await;
+                    }
+                    Err(canary) => self.endure(canary.class.into(), &canary.code).await,
                 }
-                Err(canary) => self.endure(canary.class.into(), &canary.code).await,
-            },
+            }
         }
     }
 
@@ -71,6 +76,7 @@ impl Lane {
         let (sink, reason, code) = (self.sink.name(), reason.class, reason.code);
         tracing::warn!(sink, sequence, reason, code, "record went to the dead letters");
         if bisection.buried() == self.settings.dead_letters_alert + 1 {
+            self.metrics.alert();
             tracing::error!(
                 sink,
                 reason,

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    ops::Range,
+    ops::{Bound, Range},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -85,6 +85,17 @@ impl DeadLetters {
         self.index().keys().copied().collect()
     }
 
+    /// The newest one, or the newest of those before `before`; from each spool its newer records first.
+    pub fn newest(&self, before: Option<LetterId>) -> Option<LetterId> {
+        let before = before.map_or(Bound::Unbounded, Bound::Excluded);
+        self.index().range((Bound::Unbounded, before)).next_back().map(|(id, _)| *id)
+    }
+
+    /// The oldest `limit` of them, oldest first within each spool.
+    pub fn oldest(&self, limit: usize) -> Vec<LetterId> {
+        self.index().keys().take(limit).copied().collect()
+    }
+
     /// Those whose records lay in this range of a spool.
     pub fn within(&self, spool_id: Uuid, sequences: Range<u64>) -> Vec<LetterId> {
         let id = |sequence| LetterId { spool_id, sequence };
@@ -115,12 +126,20 @@ impl DeadLetters {
 
     /// Removes one for good; false if there was none.
     pub fn discard(&self, id: LetterId) -> io::Result<bool> {
-        let found = match self.disk.remove(&self.path(id)) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        self.index().remove(&id);
+        Ok(self.discard_all(&[id])? == 1)
+    }
+
+    /// Removes these for good; answers how many of them there were. After an error some may be gone.
+    pub fn discard_all(&self, ids: &[LetterId]) -> io::Result<usize> {
+        let mut found = 0;
+        for id in ids {
+            match self.disk.remove(&self.path(*id)) {
+                Ok(()) => found += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            self.index().remove(id);
+        }
         self.disk.sync_dir(&self.directory)?;
         Ok(found)
     }
@@ -193,12 +212,20 @@ mod tests {
         assert!(letters.discard(letter(4).id()).unwrap());
         assert!(!letters.discard(letter(4).id()).unwrap());
 
-        let letters = open(&disk.crash(), 1 << 20);
+        let disk = disk.crash();
+        let letters = open(&disk, 1 << 20);
         assert_eq!(letters.list(), [letter(30).id(), letter(100).id()]);
         assert_eq!(letters.show(letter(100).id()).unwrap(), letter(100));
         assert_eq!(letters.bytes(), 2 * BLOCK_BYTES);
         assert_eq!(letters.within(SPOOL, 30..100), [letter(30).id()]);
+        assert_eq!(letters.newest(None), Some(letter(100).id()));
+        assert_eq!(letters.newest(Some(letter(100).id())), Some(letter(30).id()));
+        assert_eq!(letters.newest(Some(letter(30).id())), None);
+        assert_eq!(letters.oldest(1), [letter(30).id()]);
         assert!(letters.within(Uuid::nil(), 0..1000).is_empty());
+        let all = [letter(100).id(), letter(4).id(), letter(30).id()];
+        assert_eq!((letters.discard_all(&all).unwrap(), letters.len()), (2, 0));
+        assert!(open(&disk.crash(), 1 << 20).is_empty());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     dead_letters::DeadLetters,
     entry::Entry,
     intake::Intake,
+    lane_handle::LaneHandle,
     lane_metrics::LaneMetrics,
     lane_status::{LaneState, LaneStatus, LastError, Trouble},
     patience::Patience,
@@ -41,7 +42,8 @@ pub struct Lane {
     pub(super) letters: Arc<DeadLetters>,
     pub(super) settings: Settings,
     pub(super) clock: Clock,
-    status: LaneStatus,
+    handle: LaneHandle,
+    pub(super) status: LaneStatus,
     pub(super) metrics: LaneMetrics,
     intake: Intake,
     patience: Patience,
@@ -59,8 +61,10 @@ impl Lane {
         clock: Clock,
     ) -> Self {
         spool.register_lane(sink.name());
+        let status = LaneStatus::new(sink.name(), spool.clone(), Arc::clone(&letters), clock.clone());
         Self {
-            status: LaneStatus::new(sink.name(), spool.clone(), Arc::clone(&letters), clock.clone()),
+            handle: LaneHandle::new(status.clone(), Arc::clone(&sink), Arc::clone(&letters)),
+            status,
             metrics: LaneMetrics::new(sink.name()),
             intake: Intake::new(spool.clone(), settings),
             patience: Patience::new(settings.backoff_cap, settings.probe_every),
@@ -78,15 +82,27 @@ impl Lane {
         self.status.clone()
     }
 
-    /// Runs until the spool is drained after `finish`, or until `now`.
+    /// A hand on the lane; outlives it.
+    pub fn handle(&self) -> LaneHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until the spool is drained after `finish`, or until `now`. A lane that an operator holds when it is to
+    /// finish leaves what it has not delivered: whoever stops the server does not want to wait for whoever paused it.
     ///
     /// `now` abandons whatever is under way. That is safe at every point: a write that is dropped either rolls back or
     /// commits together with its cursor, and the next start asks the sink which of the two it was.
     pub async fn run(mut self, finish: CancellationToken, now: CancellationToken) -> LaneEnd {
+        let (status, end) = (self.status.clone(), finish.clone());
+        let held_at_the_end = async {
+            end.cancelled().await;
+            status.held().await;
+        };
         let drained = tokio::select! {
             biased;
             () = now.cancelled() => false,
             () = self.drain(&finish) => true,
+            () = held_at_the_end => false,
         };
         if drained {
             return LaneEnd::Drained;
@@ -161,8 +177,10 @@ impl Lane {
         self.status.update(|progress| progress.pending_since = pending_since);
 
         let batch = portion.batch(place.spool_id, place.expected());
+        let at_sink = self.status.reach_sink().await;
         let started = Instant::now();
         let answer = self.sink.write(&batch).await;
+        drop(at_sink);
         self.metrics.took(started.elapsed());
         let written = answer?;
 
@@ -204,7 +222,11 @@ impl Lane {
             progress.last_error = Some(LastError { trouble, code: code.to_owned(), at: now });
             progress.state = progress.state.troubled(trouble, now);
         });
-        tokio::time::sleep(delay).await;
+        let status = self.status.clone();
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = status.released() => {}
+        }
     }
 
     /// The sink works, or there is nothing to ask of it.

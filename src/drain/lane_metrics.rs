@@ -21,6 +21,7 @@ pub(super) struct LaneMetrics {
     batch_events: Histogram,
     write_duration: Histogram,
     poison_rows: Counter,
+    alerts: Counter,
     troubles: [(Trouble, Counter); Trouble::ALL.len()],
 }
 
@@ -35,6 +36,7 @@ impl LaneMetrics {
             batch_events: Metric::LaneBatchEvents.histogram(&[sink]),
             write_duration: Metric::LaneWriteDuration.histogram(&[sink]),
             poison_rows: error(POISON_ROW),
+            alerts: Metric::LaneAlerts.counter(&[sink]),
             troubles: Trouble::ALL.map(|trouble| (trouble, error(trouble.as_str()))),
         }
     }
@@ -54,6 +56,11 @@ impl LaneMetrics {
 
     pub(super) fn row_refused(&self) {
         self.poison_rows.increment(1);
+    }
+
+    /// So many dead letters came of one batch that a person should look.
+    pub(super) fn alert(&self) {
+        self.alerts.increment(1);
     }
 
     pub(super) fn failed(&self, trouble: Trouble) {

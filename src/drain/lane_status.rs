@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metrics::Gauge;
 use tokio::sync::watch;
 
-use super::dead_letters::DeadLetters;
+use super::{dead_letters::DeadLetters, hold::Hold};
 use crate::{
     clock::{Clock, UnixMicros},
     sinks::ErrorClass,
@@ -30,10 +30,12 @@ pub enum Trouble {
     CursorMoved,
     /// The dead letters have reached their quota.
     DeadLettersFull,
+    /// An operator wants the lane to stand still.
+    Operator,
 }
 
 impl Trouble {
-    /// Every trouble.
+    /// Every trouble that a lane can meet; an operator's wish is no failure.
     pub const ALL: [Self; 7] = [
         Self::Transient,
         Self::OutcomeUnknown,
@@ -54,12 +56,13 @@ impl Trouble {
             Self::Configuration => "configuration",
             Self::CursorMoved => "cursor_moved",
             Self::DeadLettersFull => "dead_letters_full",
+            Self::Operator => "operator",
         }
     }
 
     /// Whether a person has to do something: the lane pauses and probes, rather than to back off.
     pub const fn needs_a_person(self) -> bool {
-        matches!(self, Self::Configuration | Self::CursorMoved | Self::DeadLettersFull)
+        matches!(self, Self::Configuration | Self::CursorMoved | Self::DeadLettersFull | Self::Operator)
     }
 }
 
@@ -90,7 +93,8 @@ pub enum LaneState {
         /// Since when.
         since: UnixMicros,
     },
-    /// It waits for a person, and looks now and then whether the cause is mended.
+    /// It waits for a person, and looks now and then whether the cause is mended. If that person told it to wait, it
+    /// does not look; it is told again.
     Paused {
         /// Why.
         trouble: Trouble,
@@ -100,6 +104,24 @@ pub enum LaneState {
 }
 
 impl LaneState {
+    /// A word for a status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::BackingOff { .. } => "backing_off",
+            Self::Paused { .. } => "paused",
+        }
+    }
+
+    /// Why it does not get on, and since when; `None` if it does.
+    pub const fn trouble(self) -> Option<(Trouble, UnixMicros)> {
+        match self {
+            Self::Starting | Self::Running => None,
+            Self::BackingOff { trouble, since } | Self::Paused { trouble, since } => Some((trouble, since)),
+        }
+    }
+
     /// The state after a failure; a lane that was waiting in the same way has been since then.
     pub(super) fn troubled(self, trouble: Trouble, now: UnixMicros) -> Self {
         match (self, trouble.needs_a_person()) {
@@ -146,19 +168,21 @@ pub(super) struct Progress {
     /// When the first record of the batch in hand arrived.
     pub pending_since: Option<UnixMicros>,
     pub last_error: Option<LastError>,
+    /// The operator's will.
+    pub hold: Hold,
 }
 
 /// A handle on what a lane is doing; cheap to clone, outlives the lane.
 #[derive(Clone)]
-pub struct LaneStatus(Arc<Shared>);
+pub struct LaneStatus(pub(super) Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     name: String,
     spool: Spool,
     letters: Arc<DeadLetters>,
     started_at: UnixMicros,
-    clock: Clock,
-    progress: watch::Sender<Progress>,
+    pub(super) clock: Clock,
+    pub(super) progress: watch::Sender<Progress>,
     lag_events: Gauge,
     lag_seconds: Gauge,
     paused: Gauge,
@@ -221,7 +245,7 @@ impl LaneStatus {
     }
 
     fn describe(&self, progress: Progress) -> Snapshot {
-        let Progress { state, cursor, pending_since, last_error } = progress;
+        let Progress { state, cursor, pending_since, last_error, hold } = progress;
         let settled = cursor.unwrap_or_else(|| self.0.spool.oldest());
         let lag_events = self.0.spool.end().saturating_sub(settled);
         // A sink that was never reached holds up whatever there is, for as long as we have been trying at least.
@@ -229,7 +253,7 @@ impl LaneStatus {
         let waiting_since = pending_since.or(unreached);
         let age = waiting_since.map_or(0, |since| self.0.clock.now().saturating_sub(since));
         Snapshot {
-            state,
+            state: hold.standing().unwrap_or(state),
             cursor,
             lag_events,
             lag_micros: age.max(0),

@@ -23,15 +23,18 @@
 //! | `requeue` | a letter's second chance |
 //! | `patience`, `backoff` | how long to wait after a failure |
 //! | `lane_status`, `lane_metrics` | what others see of it |
+//! | `lane_handle`, `hold` | an operator's hand on it |
 
 mod backoff;
 mod bisect;
-mod blocking;
+pub mod blocking;
 mod burial;
 pub mod dead_letters;
 mod entry;
+mod hold;
 mod intake;
 pub mod lane;
+pub mod lane_handle;
 mod lane_metrics;
 pub mod lane_status;
 pub mod letter;

@@ -52,7 +52,10 @@ impl Lane {
 
     async fn ask_cursor(&mut self, spool_id: Uuid) -> Option<u64> {
         loop {
-            match self.sink.cursor(spool_id).await {
+            let at_sink = self.status.reach_sink().await;
+            let found = self.sink.cursor(spool_id).await;
+            drop(at_sink);
+            match found {
                 Ok(cursor) => return cursor,
                 Err(error) => self.endure(error.class.into(), &error.code).await,
             }

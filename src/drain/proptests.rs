@@ -1,6 +1,6 @@
 //! Lanes against chance: which rows are bad, when the sink fails, and at which statement the process dies.
 
-use std::{collections::BTreeSet, future::Future, sync::Arc};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
@@ -37,6 +37,25 @@ fn check(world: &World, dead: Vec<u64>, rows: u64, bad: &BTreeSet<u64>) -> Resul
 
 fn bad_rows() -> impl Strategy<Value = (u64, BTreeSet<u64>)> {
     (1_u64..=64).prop_flat_map(|rows| (Just(rows), proptest::collection::btree_set(0..rows, 0..=8)))
+}
+
+/// What an operator and the senders do meanwhile.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Append(u64),
+    Pause,
+    Resume,
+    Wait(u64),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        (1_u64..5).prop_map(Act::Append),
+        Just(Act::Pause),
+        Just(Act::Resume),
+        (0_u64..40).prop_map(Act::Wait),
+    ];
+    proptest::collection::vec(act, 0..20)
 }
 
 proptest! {
@@ -106,6 +125,59 @@ proptest! {
             let mut lane = world.start();
             assert_eq!(lane.finish().await, LaneEnd::Drained);
             lane.letters.list().into_iter().map(|id| id.sequence).collect()
+        });
+        check(&world, dead, rows, &bad)?;
+    }
+    #[test]
+    fn an_operator_who_pauses_and_resumes_changes_nothing_but_time(
+        (rows, bad) in bad_rows(),
+        script in proptest::collection::vec(prop_oneof![
+            3 => Just(Scripted::Pass),
+            1 => Just(Scripted::Fail(ErrorClass::Transient)),
+            1 => Just(Scripted::Fail(ErrorClass::Configuration)),
+            1 => Just(Scripted::LoseAnswer),
+        ], 0..30),
+        acts in acts(),
+        resumed in any::<bool>(),
+    ) {
+        let world = poisoned(rows, &bad);
+        world.sink.script(script);
+        let (dead, rows) = run(async {
+            let mut lane = world.start();
+            let mut held = false;
+            for act in acts {
+                match act {
+                    Act::Append(rows) => world.append_events(rows).await,
+                    Act::Pause => {
+                        lane.handle.pause();
+                        held = true;
+                    }
+                    Act::Resume => {
+                        lane.handle.resume();
+                        held = false;
+                    }
+                    Act::Wait(seconds) => {
+                        if held {
+                            lane.handle.paused().await;
+                        }
+                        let asked = (world.sink.writes(), world.sink.canaries());
+                        tokio::time::sleep(Duration::from_secs(seconds)).await;
+                        assert!(!held || asked == (world.sink.writes(), world.sink.canaries()));
+                    }
+                }
+            }
+            let behind = world.spool.end();
+            if resumed {
+                lane.handle.resume();
+            }
+            match lane.finish().await {
+                LaneEnd::Drained => {}
+                LaneEnd::Left { behind: left } => assert!(held && !resumed && (1..=behind).contains(&left)),
+            }
+            let mut lane = world.start();
+            assert_eq!(lane.finish().await, LaneEnd::Drained);
+            let dead = lane.letters.list().into_iter().map(|id| id.sequence).collect();
+            (dead, world.spool.end())
         });
         check(&world, dead, rows, &bad)?;
     }

@@ -3,6 +3,7 @@
 mod batching;
 mod burying;
 mod failures;
+mod holding;
 mod starting;
 mod stopping;
 
@@ -30,6 +31,7 @@ use super::{
     Settings,
     dead_letters::DeadLetters,
     lane::{Lane, LaneEnd},
+    lane_handle::LaneHandle,
     lane_status::{LaneState, LaneStatus, LastError, Trouble},
     letter::LetterId,
     requeue::{RequeueError, requeue},
@@ -59,6 +61,7 @@ pub(super) struct World {
 /// A lane at work.
 pub(super) struct Running {
     pub status: LaneStatus,
+    pub handle: LaneHandle,
     pub letters: Arc<DeadLetters>,
     pub finish: CancellationToken,
     pub now: CancellationToken,
@@ -118,9 +121,9 @@ impl World {
         let clock = Clock::manual(NOW);
         let lane = Lane::new(self.spool.clone(), sink, Arc::clone(&letters), self.settings, clock);
         let (finish, now) = (CancellationToken::new(), CancellationToken::new());
-        let status = lane.status();
+        let (status, handle) = (lane.status(), lane.handle());
         let task = tokio::spawn(lane.run(finish.clone(), now.clone()));
-        Running { status, letters, finish, now, task }
+        Running { status, handle, letters, finish, now, task }
     }
 
     /// Starts a lane and lets it drain.

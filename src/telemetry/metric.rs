@@ -58,20 +58,24 @@ metrics! {
     EventsReceived, "tidegate_events_received_total", Counter, ["source"], "Events that authenticated deliveries held; the sum of all outcomes.";
     Events, "tidegate_events_total", Counter, ["source", "outcome"], "Events by what became of them.";
     Refusals, "tidegate_refusals_total", Counter, ["source", "rule"], "Refused events by the rule that refused them.";
+    Replayed, "tidegate_replayed_total", Counter, ["source"], "Events appended by replays of refusals; as refusals they were received before, and are not counted as received again.";
     CourseIdsUnparsed, "tidegate_course_ids_unparsed_total", Counter, ["source"], "Events stored without an org_id because their course_id could not be parsed.";
     IgnoredBytes, "tidegate_ignored_bytes_total", Counter, ["source"], "Bytes that followed a finished lzop member without being another one, and were ignored.";
     RequestDuration, "tidegate_request_duration_seconds", Histogram, ["source"], "Time from the request's head to its answer, durable write included.";
     SecretLastUsed, "tidegate_secret_last_used_timestamp_seconds", Gauge, ["source", "secret_id"], "When a secret last opened the door, as Unix time; 0 for never since the start.";
+    SecretNotAfter, "tidegate_secret_not_after_timestamp_seconds", Gauge, ["source", "secret_id"], "When a secret stops opening the door, as Unix time; +Inf for never.";
     UnroutedRequests, "tidegate_unrouted_requests_total", Counter, [], "Requests on the collect listener that named no source.";
     BodyMemory, "tidegate_body_memory_bytes", Gauge, [], "Bytes of request bodies in flight.";
 
     SpoolBytes, "tidegate_spool_bytes", Gauge, [], "Bytes that the spool occupies on disk.";
+    SpoolMaxBytes, "tidegate_spool_max_bytes", Gauge, [], "The spool's quota; beyond it deliveries are turned away.";
     SpoolEvents, "tidegate_spool_events", Gauge, [], "Records in the spool, delivered ones in files not yet deleted included.";
     SpoolCommits, "tidegate_spool_commits_total", Counter, [], "Group commits: one write and one fsync each.";
     SpoolCommitDuration, "tidegate_spool_commit_duration_seconds", Histogram, [], "Time of a group commit's write and fsync.";
     SpoolCommitEvents, "tidegate_spool_commit_events", Histogram, [], "Records made durable by one group commit.";
     SpoolPoisoned, "tidegate_spool_poisoned", Gauge, [], "1 after a failed write or fsync: nothing is accepted until the restart.";
     SpoolDamagedRecords, "tidegate_spool_damaged_records_total", Counter, [], "Records lost to damage of spool files; their bytes are kept in *.corrupt files.";
+    DiskFree, "tidegate_disk_free_bytes", Gauge, [], "Bytes to spare on the disk that holds the spool; NaN where the disk does not say.";
 
     LaneWritten, "tidegate_lane_written_total", Counter, ["sink"], "Events stored by a lane.";
     LaneDuplicates, "tidegate_lane_duplicates_total", Counter, ["sink"], "Events that were stored already.";
@@ -83,6 +87,7 @@ metrics! {
     LaneLagSeconds, "tidegate_lane_lag_seconds", Gauge, ["sink"], "Age of the oldest record that the sink does not have yet.";
     LanePaused, "tidegate_lane_paused", Gauge, ["sink"], "1 while the lane waits for a person.";
     LaneDeadLetters, "tidegate_lane_dead_letters", Gauge, ["sink"], "Dead letters on disk.";
+    LaneAlerts, "tidegate_lane_alerts_total", Counter, ["sink"], "Batches of which more than 32 records went to the dead letters: the sink's schema may have changed.";
     LaneGapEvents, "tidegate_lane_gap_events_total", Counter, ["sink"], "Sequences that the spool no longer held when the lane came for them.";
 
     UsersLoaded, "tidegate_users", Gauge, [], "Users in the directory held in memory.";

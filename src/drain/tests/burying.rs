@@ -1,5 +1,7 @@
 //! Rows that cannot be stored, and what becomes of their letters.
 
+use metrics_exporter_prometheus::PrometheusBuilder;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -17,6 +19,23 @@ async fn bad_rows_die_alone() {
     assert_eq!((letter.lane.as_str(), letter.kind, letter.failed_at), ("memory", 1, NOW));
     assert_eq!((letter.reason.as_str(), letter.code.as_str()), ("poison_row", "poison"));
     assert_eq!(letter.attempts, 7);
+}
+
+/// A schema that changed shows as a flood of bad rows; each of them alone is only a letter.
+#[tokio::test(start_paused = true)]
+async fn many_letters_of_one_batch_are_an_alert() {
+    for (bad, alerts) in [(2, 0), (3, 1), (8, 1)] {
+        let mut world = World::new();
+        world.settings.dead_letters_alert = 2;
+        world.append_events(8).await;
+        poison(&world.sink, 0..bad);
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let mut lane = metrics::with_local_recorder(&recorder, || world.start());
+        assert_eq!(lane.finish().await, LaneEnd::Drained);
+        let rendered = recorder.handle().render();
+        let series = format!("tidegate_lane_alerts_total{{sink=\"memory\"}} {alerts}");
+        assert!(rendered.contains(&series), "{bad} bad rows: {rendered}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
