@@ -26,7 +26,7 @@ use crate::{
 const INLINE_BYTES_MAX: usize = 128 << 10;
 
 /// How full the spool is when sources of low priority are turned away.
-const LOW_PRIORITY_USAGE_MAX: f64 = 0.8;
+pub(super) const LOW_PRIORITY_USAGE_MAX: f64 = 0.8;
 
 /// Takes deliveries into the spool.
 pub struct Ingest {
@@ -165,6 +165,10 @@ impl Ingest {
         &self.spool
     }
 
+    pub(super) fn users(&self) -> &UsersDirectory {
+        &self.users
+    }
+
     pub(super) fn next_id(&self, at: UnixMicros) -> DeliveryId {
         self.ids.next(at)
     }
@@ -218,7 +222,8 @@ pub(super) fn trouble(error: AppendError) -> Trouble {
     }
 }
 
-struct Directory<'u>(&'u UsersDirectory);
+/// The users directory as sources ask it.
+pub(super) struct Directory<'u>(pub(super) &'u UsersDirectory);
 
 impl UserNames for Directory<'_> {
     fn username(&self, id: i64) -> Option<Arc<str>> {

@@ -102,6 +102,9 @@ pub enum Trouble {
     /// A source of low priority, and the spool is nearly full.
     #[error("the spool is nearly full and this source has low priority")]
     ShedEarly,
+    /// What is safe elsewhere makes way for deliveries, and the spool is nearly full.
+    #[error("the spool is nearly full and deliveries go first")]
+    MakesWay,
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
@@ -128,7 +131,7 @@ impl Trouble {
         Duration::from_secs(match self {
             Self::Busy | Self::TooFast | Self::DirectoryNotLoaded => 1,
             Self::SpoolPoisoned | Self::Stopping => 5,
-            Self::SpoolFull | Self::ShedEarly | Self::DiskFull => 30,
+            Self::SpoolFull | Self::ShedEarly | Self::MakesWay | Self::DiskFull => 30,
             Self::SourceDisabled => 60,
         })
     }

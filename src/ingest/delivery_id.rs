@@ -37,6 +37,13 @@ impl fmt::Display for DeliveryId {
     }
 }
 
+/// The id of the element `places` behind the one of this id, in the same delivery; none where a delivery has no more.
+pub fn following(element: Uuid, places: usize) -> Option<Uuid> {
+    let (delivery, index) = (element.as_u128() >> INDEX_BITS, element.as_u128() & (ELEMENTS_MAX as u128 - 1));
+    let index = index.checked_add(places as u128).filter(|index| *index < ELEMENTS_MAX as u128)?;
+    Some(Uuid::from_u128((delivery << INDEX_BITS) | index))
+}
+
 /// Where delivery ids come from; one for the process.
 #[derive(Debug)]
 pub struct DeliveryIds {
@@ -101,5 +108,8 @@ mod tests {
         assert_eq!(id.element(ELEMENTS_MAX - 1).as_u128(), id.element(0).as_u128() + 65_535);
         assert_eq!(id.element(0).to_string(), id.to_string());
         assert_eq!(id.element(9).get_version_num(), 7);
+        assert_eq!(following(id.element(3), 4), Some(id.element(7)));
+        assert_eq!(following(id.element(3), 65_532), Some(id.element(ELEMENTS_MAX - 1)));
+        assert_eq!(following(id.element(3), 65_533), None, "it would be another delivery's");
     }
 }

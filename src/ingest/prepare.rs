@@ -9,7 +9,7 @@ use super::{
     body::{Content, DeliveryBody},
     delivery_id::DeliveryId,
     recent::RecentKeys,
-    refuser::{Refuser, Rejected, encode},
+    refuser::{ENCODED_AS, Refuser, Rejected, encode},
     tally::Outcomes,
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Preparation<'_> {
                 return self.refuse_undecoded(body, encoding.name(), rule::ENCODING_CORRUPT, admit);
             }
         };
-        let Split { signed, elements } = split(bytes, self.delivery.source().limits.batch_events);
+        let Split { signed, elements } = split(bytes, self.delivery.source().limits.batch_events, &mut ());
         if let Some(secret) = &self.delivery.source().signing_secret {
             let offered = self.delivery.head().signature.as_deref();
             if !signature::is_valid(secret, signed, offered) {
@@ -121,7 +121,7 @@ impl Preparation<'_> {
         let mut prepared = Prepared::new(is_batch);
         let mut own_keys = HashSet::new();
         for (index, element) in elements.as_slice().iter().enumerate() {
-            let fate = fate(&arrival, element);
+            let fate = fate(&arrival, element, &mut ());
             let outcome = self.settle(fate, index, element, is_batch, &mut own_keys, &mut prepared);
             prepared.verdicts.extend(outcome.map(|outcome| ElementVerdict { index, outcome }));
         }
@@ -171,7 +171,7 @@ impl Preparation<'_> {
     fn refuse_whole(&self, body: &DeliveryBody, encoding: &str, breach: Breach) -> Prepared {
         let mut content_type = self.delivery.head().content_type.clone();
         if encoding != Encoding::Identity.name() {
-            content_type.push_str("; content-encoding=");
+            content_type.push_str(ENCODED_AS);
             content_type.push_str(encoding);
         }
         let mut prepared = Prepared::new(false);
@@ -191,6 +191,7 @@ impl Preparation<'_> {
         let refuser = Refuser {
             head: self.delivery.head(),
             config_version: self.config_version,
+            metadata: Bytes::new(),
             room: self.refusal_room,
         };
         let id = self.id.element(element.unwrap_or_default());

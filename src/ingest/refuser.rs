@@ -13,10 +13,15 @@ use crate::{
 /// A refusal keeps at most this much of a body.
 pub(super) const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Stands in the content type of a refused body before its encoding, if it was encoded.
+pub(super) const ENCODED_AS: &str = "; content-encoding=";
+
 /// Makes the refusals of one delivery.
 pub(super) struct Refuser<'r> {
     pub(super) head: &'r RawDelivery,
     pub(super) config_version: &'r str,
+    /// What the delivery's headers say of its records, as JSON; empty for nothing.
+    pub(super) metadata: Bytes,
     /// How many bytes of refusals may still be kept; asked only where there is one.
     pub(super) room: &'r dyn Fn() -> u64,
 }
@@ -59,6 +64,7 @@ impl Refuser<'_> {
             truncated: is_cut || kept.len() < bytes.len(),
             body_hash: Bytes::copy_from_slice(&Sha256::digest(bytes)),
             host: self.head.host.clone(),
+            metadata: self.metadata.clone(),
             ..Refusal::default()
         };
         refusal.set_refusal_id(id);

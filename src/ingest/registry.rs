@@ -2,17 +2,24 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Instant,
 };
 
 use arc_swap::ArcSwap;
 use metrics::Gauge;
 
-use super::{rate::RateLimit, recent::RecentKeys, tally::Tally};
+use super::{
+    rate::RateLimit,
+    recent::RecentKeys,
+    tally::{Outcomes, Tally},
+};
 use crate::{
     clock::UnixMicros,
-    sources::{Kind, Source, SourceName, segment},
+    sources::{Kind, Source, SourceName, key::Key, segment},
     telemetry::metric::Metric,
 };
 
@@ -22,7 +29,49 @@ pub struct Door {
     /// The settings.
     pub source: Arc<Source>,
     pub(super) state: Arc<DoorState>,
-    keys_last_used: Vec<Gauge>,
+    /// In the order of the source's keys.
+    key_uses: Vec<Arc<KeyUse>>,
+}
+
+/// When a key last opened. Keeps its time over a reload, under the key's name.
+#[derive(Debug)]
+struct KeyUse {
+    id: String,
+    last_used: Gauge,
+    not_after: Gauge,
+    /// 0 for never since the process began.
+    at: AtomicI64,
+}
+
+impl KeyUse {
+    fn new(source: &SourceName, key: &Key) -> Self {
+        let labels = [source.as_str(), key.id()];
+        let last_used = Metric::SecretLastUsed.gauge(&labels);
+        last_used.set(0.0);
+        let not_after = Metric::SecretNotAfter.gauge(&labels);
+        Self { id: key.id().to_owned(), last_used, not_after, at: AtomicI64::new(0) }
+    }
+
+    fn used(&self, at: UnixMicros) {
+        self.at.store(at, Ordering::Relaxed);
+        self.last_used.set(seconds(at));
+    }
+
+    fn ends(&self, not_after: Option<UnixMicros>) {
+        self.not_after.set(not_after.map_or(f64::INFINITY, seconds));
+    }
+
+    /// A series that has begun cannot be taken back, but no comparison with NaN holds: nobody is told any more that a secret
+    /// is unused, or ends, which is no longer in the settings.
+    fn retire(&self) {
+        self.last_used.set(f64::NAN);
+        self.not_after.set(f64::NAN);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds with a fraction, as Prometheus wants them")]
+fn seconds(at: UnixMicros) -> f64 {
+    at as f64 / 1e6
 }
 
 /// Survives a reload.
@@ -39,15 +88,37 @@ impl Door {
         self.state.tally.answered(status, started.elapsed().as_secs_f64());
     }
 
+    /// The data center that a path of this source names behind its own; free text.
+    pub fn data_center<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let is_own =
+            |path: &str| path == self.source.own_path() || self.source.paths.iter().any(|own| own == path);
+        let (before, data_center) = path.rsplit_once('/').filter(|_| !is_own(path))?;
+        let is_named = matches!(self.source.kind, Kind::Bof(_)) && is_own(before) && !data_center.is_empty();
+        is_named.then_some(data_center)
+    }
+
     /// Notes which key opened, and when.
     pub fn key_used(&self, key_index: usize, at: UnixMicros) {
-        if let Some(gauge) = self.keys_last_used.get(key_index) {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "seconds with a fraction, as Prometheus wants them"
-            )]
-            gauge.set(at as f64 / 1e6);
+        if let Some(key_use) = self.key_uses.get(key_index) {
+            key_use.used(at);
         }
+    }
+
+    /// When each key last opened since the process began, in the order of the source's keys.
+    pub fn secrets_last_used(&self) -> Vec<Option<UnixMicros>> {
+        let at = |key_use: &Arc<KeyUse>| Some(key_use.at.load(Ordering::Relaxed)).filter(|at| *at != 0);
+        self.key_uses.iter().map(at).collect()
+    }
+
+    /// What became of the source's events since the process began.
+    pub fn outcomes(&self) -> Outcomes {
+        self.state.tally.totals()
+    }
+
+    /// Where it answers: the path that its kind and name make, then those of the settings.
+    pub fn paths(&self) -> Vec<String> {
+        let own = format!("/v1/{}/{}", self.source.kind.name(), self.source.name);
+        [own].into_iter().chain(self.source.paths.iter().cloned()).collect()
     }
 }
 
@@ -74,6 +145,11 @@ impl Doors {
         let (path, data_center) = path.rsplit_once('/')?;
         let door = self.find(path).filter(|door| matches!(door.source.kind, Kind::Bof(_)))?;
         (!data_center.is_empty()).then_some((door, Some(data_center)))
+    }
+
+    /// The door of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Door>> {
+        self.by_name.get(&SourceName::new(name)?)
     }
 
     /// All doors, by name.
@@ -110,7 +186,14 @@ impl Registry {
     /// Replaces them. A source of the same name keeps its counters, its rate and its recent keys.
     pub fn replace(&self, sources: Vec<Source>, config_version: String) {
         let old = self.doors();
-        self.0.store(Arc::new(doors(sources, config_version, &old.by_name)));
+        let new = doors(sources, config_version, &old.by_name);
+        for door in old.iter() {
+            let kept = new.by_name.get(&door.source.name).map_or(&[][..], |door| &door.key_uses);
+            let gone =
+                door.key_uses.iter().filter(|key_use| !kept.iter().any(|kept| Arc::ptr_eq(kept, key_use)));
+            gone.for_each(|key_use| key_use.retire());
+        }
+        self.0.store(Arc::new(new));
     }
 }
 
@@ -118,23 +201,23 @@ fn doors(sources: Vec<Source>, config_version: String, old: &BTreeMap<SourceName
     let mut doors =
         Doors { by_path: HashMap::new(), by_name: BTreeMap::new(), config_version: config_version.into() };
     for source in sources {
-        let known = old.get(&source.name).map(|door| Arc::clone(&door.state));
-        let state = known.unwrap_or_else(|| {
+        let known = old.get(&source.name);
+        let state = known.map(|door| Arc::clone(&door.state));
+        let state = state.unwrap_or_else(|| {
             let tally = Tally::new(&source.name);
             Arc::new(DoorState { tally, rate: RateLimit::new(Instant::now()), recent: RecentKeys::default() })
         });
-        let gauges = source.keys.keys().iter();
-        let keys_last_used =
-            gauges.map(|key| Metric::SecretLastUsed.gauge(&[source.name.as_str(), key.id()])).collect();
-        let paths: Vec<String> = source
-            .paths
-            .iter()
-            .cloned()
-            .chain([format!("/v1/{}/{}", source.kind.name(), source.name)])
-            .collect();
-        let door = Arc::new(Door { source: Arc::new(source), state, keys_last_used });
+        let uses = known.map_or(&[][..], |door| &door.key_uses);
+        let key_use = |key: &Key| {
+            let known = uses.iter().find(|known| known.id == key.id());
+            let key_use = known.map_or_else(|| Arc::new(KeyUse::new(&source.name, key)), Arc::clone);
+            key_use.ends(key.not_after());
+            key_use
+        };
+        let key_uses = source.keys.keys().iter().map(key_use).collect();
+        let door = Arc::new(Door { source: Arc::new(source), state, key_uses });
         doors.by_name.insert(door.source.name.clone(), Arc::clone(&door));
-        doors.by_path.extend(paths.into_iter().map(|path| (path, Arc::clone(&door))));
+        doors.by_path.extend(door.paths().into_iter().map(|path| (path, Arc::clone(&door))));
     }
     doors
 }

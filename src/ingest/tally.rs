@@ -1,8 +1,13 @@
 //! The counters of one source. Received and outcome move together, so that their sums agree at every scrape.
 
-use std::{collections::HashMap, ops::Add};
+use std::{
+    collections::HashMap,
+    ops::Add,
+    sync::{Mutex, PoisonError},
+};
 
 use metrics::{Counter, Histogram};
+use serde::Serialize;
 
 use crate::{
     sources::{SourceName, rule},
@@ -10,7 +15,7 @@ use crate::{
 };
 
 /// What became of events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
     /// Durable, and not seen shortly before.
     pub committed: u64,
@@ -63,6 +68,8 @@ impl Add for Outcomes {
 #[derive(Debug)]
 pub(super) struct Tally {
     source: SourceName,
+    /// The counters again, because those of the exporter can only be rendered.
+    totals: Mutex<Outcomes>,
     received: Counter,
     committed: Counter,
     duplicate: Counter,
@@ -71,6 +78,7 @@ pub(super) struct Tally {
     filtered: Counter,
     sampled_out: Counter,
     shed: Counter,
+    replayed: Counter,
     course_ids_unparsed: Counter,
     ignored_bytes: Counter,
     duration: Histogram,
@@ -88,6 +96,7 @@ impl Tally {
         let outcome = |outcome| zero(Metric::Events, &[name, outcome]);
         Self {
             source: source.clone(),
+            totals: Mutex::default(),
             received: zero(Metric::EventsReceived, &[name]),
             committed: outcome("committed"),
             duplicate: outcome("duplicate"),
@@ -96,6 +105,7 @@ impl Tally {
             filtered: outcome("filtered"),
             sampled_out: outcome("sampled_out"),
             shed: outcome("shed"),
+            replayed: zero(Metric::Replayed, &[name]),
             course_ids_unparsed: zero(Metric::CourseIdsUnparsed, &[name]),
             ignored_bytes: zero(Metric::IgnoredBytes, &[name]),
             duration: Metric::RequestDuration.histogram(&[name]),
@@ -113,6 +123,10 @@ impl Tally {
     /// Counts the events of one delivery, and the refused ones by their rules.
     pub(super) fn count(&self, outcomes: Outcomes, refused_rules: &[&'static str]) {
         let Outcomes { committed, duplicate, ignored, refused, filtered, sampled_out, shed } = outcomes;
+        {
+            let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+            *totals = *totals + outcomes;
+        }
         let _both = together();
         self.received.increment(outcomes.total());
         for (counter, events) in [
@@ -131,6 +145,16 @@ impl Tally {
         for counter in refused_rules.iter().filter_map(|rule| self.refusals.get(rule)) {
             counter.increment(1);
         }
+    }
+
+    /// What became of all events since the process began.
+    pub(super) fn totals(&self) -> Outcomes {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts an event of a refusal, which was received and refused before.
+    pub(super) fn replayed(&self) {
+        self.replayed.increment(1);
     }
 
     /// Counts events whose course id could not be read.

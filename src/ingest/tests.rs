@@ -28,6 +28,8 @@ use crate::{
     store::users::UsersDirectory,
 };
 
+mod again;
+
 const GOOD: &str = r#"{"type":"track","userId":"u","timestamp":"2026-01-02T03:04:05Z"}"#;
 
 struct House {
@@ -244,6 +246,30 @@ async fn admission_comes_before_the_body() {
     assert_eq!(house.ingest.admit(&house.door()), Ok(()));
     house.send(&GOOD.replace("\"u\"", &format!("\"{}\"", "u".repeat(3200)))).await.unwrap();
     assert_eq!(house.ingest.admit(&house.door()), Err(Trouble::ShedEarly));
+}
+
+/// What an operator reads of a source must not begin anew with each change of the settings.
+#[tokio::test]
+async fn totals_and_the_last_use_of_secrets_outlive_a_reload() {
+    let key = |id: &str| Key::new(id.into(), &Secret::new(id.into()), Some(5));
+    let with_keys =
+        |ids: &[&str]| Source { keys: KeyRing::new(ids.iter().map(|id| key(id)).collect()), ..source() };
+    let house = House::new(source(), 1 << 20, 1 << 20);
+    house.registry.replace(vec![with_keys(&["a", "b"])], "v2".into());
+    assert_eq!(house.door().secrets_last_used(), [None, None]);
+    house.door().key_used(1, 7);
+    house.registry.replace(vec![with_keys(&["b", "c"])], "v3".into());
+    assert_eq!(house.door().secrets_last_used(), [Some(7), None], "by name, not by place");
+
+    let mut opened = source();
+    opened.keys = KeyRing::new(vec![Key::new("k".into(), &Secret::new("open".into()), None)]);
+    house.registry.replace(vec![opened.clone()], "v4".into());
+    house.send(&format!("[{GOOD}, 1, 2]")).await.unwrap();
+    house.registry.replace(vec![opened], "v5".into());
+    house.send(GOOD).await.unwrap();
+    let outcomes = house.door().outcomes();
+    assert_eq!((outcomes.committed, outcomes.refused, outcomes.total()), (2, 2, 4));
+    assert_eq!(house.door().paths(), ["/v1/segment/s", "/hook"]);
 }
 
 #[test]

@@ -39,6 +39,16 @@ impl Key {
     pub fn id(&self) -> &str {
         &self.id
     }
+
+    /// Until when it opens; `None` for ever.
+    pub fn not_after(&self) -> Option<UnixMicros> {
+        self.not_after
+    }
+
+    /// Whether its time is over.
+    pub fn is_expired(&self, now: UnixMicros) -> bool {
+        self.not_after.is_some_and(|end| now >= end)
+    }
 }
 
 /// All keys of one door.
@@ -65,7 +75,7 @@ impl KeyRing {
         let mut found = None;
         for (index, key) in self.0.iter().enumerate() {
             let equal = bool::from(key.digest.ct_eq(&offered));
-            let valid = key.live && key.not_after.is_none_or(|end| now < end);
+            let valid = key.live && !key.is_expired(now);
             if equal & valid {
                 found = Some(index);
             }
@@ -95,6 +105,7 @@ mod tests {
         ]);
         assert_eq!(ring.find(b"alpha", 99), Some(0));
         assert_eq!(ring.find(b"alpha", 100), None, "expired");
+        assert_eq!(ring.keys()[0].not_after(), Some(100));
         assert_eq!(ring.find(b"beta", 100), Some(1));
         for wrong in ["", "alph", "alphaa", "Alpha", "gamma"] {
             assert_eq!(ring.find(wrong.as_bytes(), 0), None, "{wrong:?}");

@@ -8,12 +8,13 @@ pub mod delivery;
 pub mod key;
 pub mod rule;
 pub mod segment;
+pub mod witness;
 
 use std::{fmt, sync::Arc};
 
 use ipnet::IpNet;
 
-use self::key::KeyRing;
+use self::{key::KeyRing, rule::Rule};
 use crate::secret::Secret;
 
 /// A configured sender.
@@ -39,6 +40,13 @@ pub struct Source {
     pub kind: Kind,
 }
 
+impl Source {
+    /// The path that it has of itself; no other path begins with `/v1/`.
+    pub fn own_path(&self) -> String {
+        format!("/v1/{}/{}", self.kind.name(), self.name)
+    }
+}
+
 /// What a source's bytes mean.
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -54,6 +62,14 @@ impl Kind {
         match self {
             Self::Segment(_) => segment::KIND,
             Self::Bof(_) => bof::KIND,
+        }
+    }
+
+    /// The rules of this kind of source, in the order in which they are checked.
+    pub fn rules(&self) -> &'static [Rule] {
+        match self {
+            Self::Segment(_) => segment::RULES,
+            Self::Bof(_) => bof::RULES,
         }
     }
 }

@@ -57,6 +57,24 @@ rules! {
     EVENT_TYPE_INVALID, "event_type.invalid", "The event_type must be a non-empty string";
 }
 
+macro_rules! wishes {
+    ($($name:ident, $id:literal, $message:literal;)*) => {
+        $(#[doc = concat!("`", $id, "`: ", $message)] pub const $name: Rule = Rule { id: $id, message: $message };)*
+
+        /// What a consumer may wish to leave out. Nothing is refused by these.
+        pub const WISHES: &[Rule] = &[$($name,)*];
+    };
+}
+
+wishes! {
+    FILTER_CHANNEL_TYPE, "filter.channel_type", "The consumer does not want this channel type";
+    FILTER_EXCHANGE, "filter.exchange", "The consumer does not want this exchange";
+    FILTER_GEO, "filter.geo", "The consumer does not want this place";
+    FILTER_ZERO_UID, "filter.zero_uid", "The consumer does not want records without a MediaMath user";
+    FILTER_DEAL, "filter.deal", "The consumer wants none of these deals";
+    SAMPLING, "sampling", "The consumer's sample leaves this record out";
+}
+
 /// A rule that an element broke, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
@@ -89,8 +107,8 @@ mod tests {
 
     #[test]
     fn identifiers_are_unique_and_plain() {
-        let ids: BTreeSet<_> = ALL.iter().map(|rule| rule.id).collect();
-        assert_eq!(ids.len(), ALL.len());
+        let ids: BTreeSet<_> = ALL.iter().chain(WISHES).map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), ALL.len() + WISHES.len());
         assert!(
             ids.iter()
                 .all(|id| id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.')))

@@ -6,7 +6,10 @@
 
 mod taking;
 
-use std::{io::Read, sync::Arc};
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
 
 use tokio::runtime::Handle;
 
@@ -20,9 +23,10 @@ use super::{
 use crate::{
     codec::{
         records::{RecordLimits, Records},
-        stream::{self, StreamLimits},
+        stream::{self, StreamError, StreamLimits},
     },
     sources::{
+        Limits,
         bof::{self, metadata::Metadata},
         delivery::AuthenticDelivery,
     },
@@ -59,8 +63,9 @@ impl Ingest {
 
     /// Reads a stream that is turned away, only to count what it holds: every shed record is counted.
     pub fn shed_stream(&self, delivery: &StreamDelivery, input: impl Read, trouble: Trouble) -> StreamAnswer {
-        let counts = match stream::open(input, stream_limits(delivery)) {
-            Ok(plain) => shed(delivery, Records::new(plain, record_limits(delivery))),
+        let limits = &delivery.delivery.source().limits;
+        let counts = match stream::open(input, stream_limits(limits)) {
+            Ok(plain) => shed(delivery, Records::new(plain, record_limits(limits))),
             Err(_) => Outcomes::default(),
         };
         StreamAnswer { receipt: None, counts, end: StreamEnd::Unavailable(trouble) }
@@ -75,8 +80,30 @@ fn shed(delivery: &StreamDelivery, records: Records<impl Read>) -> Outcomes {
     counts
 }
 
-fn stream_limits(delivery: &StreamDelivery) -> StreamLimits {
-    let limits = delivery.delivery.source().limits;
+/// Why a stream cannot be read on.
+pub(super) enum Fault {
+    /// It stopped coming.
+    Input(io::Error),
+    /// It exceeds a limit; the word names its setting.
+    TooLarge(&'static str),
+    /// It is not what its first bytes say.
+    Corrupt,
+}
+
+impl Fault {
+    /// What an error of reading means.
+    pub(super) fn of(error: io::Error) -> Self {
+        match StreamError::of(&error) {
+            None => Self::Input(error),
+            Some(StreamError::TooLarge { .. }) => Self::TooLarge("limits.decoded"),
+            Some(StreamError::Ratio { .. }) => Self::TooLarge("limits.expansion_ratio"),
+            Some(StreamError::BlockTooLarge { .. }) => Self::TooLarge("limits.lzop_block"),
+            Some(_) => Self::Corrupt,
+        }
+    }
+}
+
+pub(super) fn stream_limits(limits: &Limits) -> StreamLimits {
     StreamLimits {
         decoded_bytes: limits.decoded_bytes as u64,
         ratio: limits.expansion_ratio,
@@ -84,6 +111,6 @@ fn stream_limits(delivery: &StreamDelivery) -> StreamLimits {
     }
 }
 
-fn record_limits(delivery: &StreamDelivery) -> RecordLimits {
-    RecordLimits { record_bytes: delivery.delivery.source().limits.record_bytes }
+pub(super) fn record_limits(limits: &Limits) -> RecordLimits {
+    RecordLimits { record_bytes: limits.record_bytes }
 }

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use tokio::{runtime::Handle, task::JoinHandle};
 use uuid::Uuid;
 
-use super::{StreamDelivery, record_limits, shed, stream_limits};
+use super::{Fault, StreamDelivery, record_limits, shed, stream_limits};
 use crate::{
     codec::{
         records::{Record, Records, RecordsError, Rest},
-        stream::{self, StreamError},
+        stream,
     },
     ingest::{
         accept::{Ingest, trouble},
@@ -55,6 +55,8 @@ pub(super) struct Taking<'t> {
     ingest: &'t Arc<Ingest>,
     delivery: &'t StreamDelivery,
     runtime: &'t Handle,
+    /// As refusals keep it.
+    metadata: Bytes,
     receipt: DeliveryId,
     id: DeliveryId,
     records: usize,
@@ -70,6 +72,7 @@ impl<'t> Taking<'t> {
             ingest,
             delivery,
             runtime,
+            metadata: delivery.metadata.to_json(),
             receipt: id,
             id,
             records: 0,
@@ -80,7 +83,7 @@ impl<'t> Taking<'t> {
     }
 
     pub(super) fn run(&mut self, input: impl Read) -> StreamEnd {
-        let mut plain = match stream::open(input, stream_limits(self.delivery)) {
+        let mut plain = match stream::open(input, stream_limits(&self.delivery.delivery.source().limits)) {
             Ok(plain) => plain,
             Err(error) => return self.unreadable(error),
         };
@@ -90,7 +93,7 @@ impl<'t> Taking<'t> {
     }
 
     fn take(&mut self, plain: impl Read) -> StreamEnd {
-        let mut records = Records::new(plain, record_limits(self.delivery));
+        let mut records = Records::new(plain, record_limits(&self.delivery.delivery.source().limits));
         while let Some(record) = records.next() {
             match record {
                 Ok(Record::Whole(bytes)) => self.judge(&bytes),
@@ -118,7 +121,7 @@ impl<'t> Taking<'t> {
             received_at: head.received_at,
             depth_max: head.source.limits.depth,
         };
-        match fate(&arrival, sent) {
+        match fate(&arrival, sent, &mut ()) {
             Fate::Event(mut event) => {
                 event.set_event_id(self.next_element());
                 let recent = &self.delivery.door.state.recent;
@@ -132,7 +135,7 @@ impl<'t> Taking<'t> {
                 *(if duplicate { &mut outcomes.duplicate } else { &mut outcomes.committed }) += 1;
             }
             Fate::Refused(breach) => self.refuse(sent, false, &breach),
-            Fate::Filtered => self.growing.outcomes.filtered += 1,
+            Fate::Filtered(_) => self.growing.outcomes.filtered += 1,
             Fate::SampledOut => self.growing.outcomes.sampled_out += 1,
         }
     }
@@ -141,7 +144,8 @@ impl<'t> Taking<'t> {
         let head = self.delivery.delivery.head();
         let ingest = self.ingest;
         let config_version = &self.delivery.config_version;
-        let maker = Refuser { head, config_version, room: &|| ingest.refusal_room() };
+        let metadata = self.metadata.clone();
+        let maker = Refuser { head, config_version, metadata, room: &|| ingest.refusal_room() };
         let element = Some(self.records);
         let rejected = Rejected { bytes: sent, is_cut, content_type: head.content_type.clone(), element };
         let awaited: u64 = self.awaited.iter().map(|(pending, _)| pending.refused_bytes).sum();
@@ -172,12 +176,10 @@ impl<'t> Taking<'t> {
 
     /// Reading failed: the stream is compressed wrongly, exceeds a limit, or stopped coming.
     fn unreadable(&mut self, error: io::Error) -> StreamEnd {
-        match StreamError::of(&error) {
-            None => StreamEnd::Input(error),
-            Some(StreamError::TooLarge { .. }) => StreamEnd::TooLarge("limits.decoded"),
-            Some(StreamError::Ratio { .. }) => StreamEnd::TooLarge("limits.expansion_ratio"),
-            Some(StreamError::BlockTooLarge { .. }) => StreamEnd::TooLarge("limits.lzop_block"),
-            Some(_) => {
+        match Fault::of(error) {
+            Fault::Input(error) => StreamEnd::Input(error),
+            Fault::TooLarge(limit) => StreamEnd::TooLarge(limit),
+            Fault::Corrupt => {
                 let breach = rule::ENCODING_CORRUPT.at("");
                 self.refuse(&[], true, &breach);
                 StreamEnd::Broken(breach)

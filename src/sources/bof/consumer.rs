@@ -5,6 +5,10 @@ use std::{borrow::Cow, collections::HashSet};
 use sha2::{Digest, Sha256};
 
 use super::identity::Identity;
+use crate::sources::{
+    rule::{self, Breach},
+    witness::Witness,
+};
 
 /// The settings of a consumer. By default everything is wanted, and whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,23 +64,34 @@ impl ChannelType {
 }
 
 impl Consumer {
-    /// Whether a record passes the filters. Its deals are looked for only if that depends on them.
-    pub(super) fn wants<'d>(&self, record: &Identity<'_>, deals: impl FnOnce() -> Vec<Cow<'d, str>>) -> bool {
+    /// Whether a record passes the filters; the breach names the first that it does not pass. Its deals are looked for
+    /// only if that depends on them.
+    pub(super) fn wants<'d>(
+        &self,
+        record: &Identity<'_>,
+        deals: impl FnOnce() -> Vec<Cow<'d, str>>,
+        witness: &mut impl Witness,
+    ) -> Result<(), Breach> {
         let Filters { channel_types, exchange_ids, geo_ids, deal_ids } = &self.filters;
         let is_one_of = |wanted: &Option<HashSet<String>>, id: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| id.is_some_and(|id| wanted.contains(id)))
         };
-        let is_wanted_channel = channel_types.as_ref().is_none_or(|wanted| {
+        witness.check(rule::FILTER_CHANNEL_TYPE, channel_types.is_some(), "", || {
             let sent = record.channel_type.as_deref().unwrap_or_default();
-            wanted.iter().any(|channel| channel.0.eq_ignore_ascii_case(sent))
-        });
-        is_wanted_channel
-            && is_one_of(exchange_ids, record.exchange_id.as_deref())
-            && is_one_of(geo_ids, record.geo_id.as_deref())
-            && !(self.drop_zero_uid && is_zero(record.user.as_deref().unwrap_or_default()))
-            && deal_ids
-                .as_ref()
-                .is_none_or(|wanted| deals().iter().any(|deal| wanted.contains(deal.as_ref())))
+            channel_types.iter().flatten().any(|channel| channel.0.eq_ignore_ascii_case(sent))
+        })?;
+        witness.check(rule::FILTER_EXCHANGE, exchange_ids.is_some(), "", || {
+            is_one_of(exchange_ids, record.exchange_id.as_deref())
+        })?;
+        witness.check(rule::FILTER_GEO, geo_ids.is_some(), "", || {
+            is_one_of(geo_ids, record.geo_id.as_deref())
+        })?;
+        witness.check(rule::FILTER_ZERO_UID, self.drop_zero_uid, "", || {
+            !is_zero(record.user.as_deref().unwrap_or_default())
+        })?;
+        witness.check(rule::FILTER_DEAL, deal_ids.is_some(), "", || {
+            deals().iter().any(|deal| is_one_of(deal_ids, Some(deal)))
+        })
     }
 }
 
@@ -104,9 +119,14 @@ impl Sampling {
         ((0.0..=100.0).contains(&rate) && (parts - parts.round()).abs() < 1e-6).then(whole)
     }
 
+    /// Whether nothing is left out.
+    pub(super) fn is_off(self) -> bool {
+        self == Self::ALL
+    }
+
     /// Whether the record that this identifies is among them.
     pub(super) fn keeps(self, record: &[u8]) -> bool {
-        if self == Self::ALL {
+        if self.is_off() {
             return true;
         }
         let digest = Sha256::digest(record);

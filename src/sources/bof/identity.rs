@@ -16,7 +16,10 @@ use crate::{
         parts::{elements, member},
         value::{Value, ValueKind},
     },
-    sources::rule::{self, Breach, Rule},
+    sources::{
+        rule::{self, Breach},
+        witness::Witness,
+    },
 };
 
 /// Everything that fields are looked for in.
@@ -38,21 +41,23 @@ pub(super) struct Identity<'a> {
 }
 
 /// Reads what a record is judged by. The only fields that it can be refused for are the required ones.
-pub(super) fn identify<'a>(settings: &Settings, fields: &Fields<'_, 'a>) -> Result<Identity<'a>, Breach> {
+pub(super) fn identify<'a>(
+    settings: &Settings,
+    fields: &Fields<'_, 'a>,
+    witness: &mut impl Witness,
+) -> Result<Identity<'a>, Breach> {
     let (aliases, required) = (&settings.aliases, settings.required);
-    let auction_id = match fields.sent(&aliases.auction_id).next() {
-        Some(value) if required.auction_id && scalar::id(value).is_none() => {
-            return Err(breach(rule::AUCTION_ID_INVALID, &aliases.auction_id));
-        }
-        _ => fields.id(&aliases.auction_id),
-    };
+    let auction_id = fields.id(&aliases.auction_id);
+    let is_readable = || auction_id.is_some() || fields.sent(&aliases.auction_id).next().is_none();
+    let of_auction = |breach: Breach| breach.rule.at(pointer(&aliases.auction_id));
+    witness.check(rule::AUCTION_ID_INVALID, required.auction_id, "", is_readable).map_err(of_auction)?;
+    witness
+        .check(rule::AUCTION_ID_MISSING, required.auction_id, "", || auction_id.is_some())
+        .map_err(of_auction)?;
     let channel_type = fields.id(&aliases.channel_type);
-    if required.auction_id && auction_id.is_none() {
-        return Err(breach(rule::AUCTION_ID_MISSING, &aliases.auction_id));
-    }
-    if required.channel_type && channel_type.is_none() {
-        return Err(breach(rule::CHANNEL_TYPE_MISSING, &aliases.channel_type));
-    }
+    witness
+        .check(rule::CHANNEL_TYPE_MISSING, required.channel_type, "", || channel_type.is_some())
+        .map_err(|breach| breach.rule.at(pointer(&aliases.channel_type)))?;
     Ok(Identity {
         auction_id,
         user: fields.id(&aliases.user),
@@ -62,8 +67,8 @@ pub(super) fn identify<'a>(settings: &Settings, fields: &Fields<'_, 'a>) -> Resu
     })
 }
 
-fn breach(rule: Rule, aliases: &[Alias]) -> Breach {
-    rule.at(aliases.first().map(Alias::pointer).unwrap_or_default())
+fn pointer(aliases: &[Alias]) -> String {
+    aliases.first().map(Alias::pointer).unwrap_or_default()
 }
 
 impl<'a> Fields<'_, 'a> {

@@ -21,9 +21,33 @@ mod redaction;
 mod scalar;
 
 use self::{aliases::Aliases, consumer::Consumer};
+use crate::sources::rule::{self, Rule};
 
 /// The word in paths, settings and the column `kind`.
 pub const KIND: &str = "bof";
+
+/// The rules of a source of this kind, in the order in which they are checked: of the delivery, of the record, of what
+/// the consumer wants.
+pub const RULES: &[Rule] = &[
+    rule::ENCODING_CORRUPT,
+    rule::DELIVERY_MALFORMED,
+    rule::RECORD_TOO_LARGE,
+    rule::RECORD_UTF8,
+    rule::RECORD_MALFORMED,
+    rule::RECORD_NOT_OBJECT,
+    rule::DEPTH,
+    rule::NUMBER_RANGE,
+    rule::BID_REQUEST,
+    rule::AUCTION_ID_INVALID,
+    rule::AUCTION_ID_MISSING,
+    rule::CHANNEL_TYPE_MISSING,
+    rule::FILTER_CHANNEL_TYPE,
+    rule::FILTER_EXCHANGE,
+    rule::FILTER_GEO,
+    rule::FILTER_ZERO_UID,
+    rule::FILTER_DEAL,
+    rule::SAMPLING,
+];
 
 /// How a source of this kind reads records, and how it answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

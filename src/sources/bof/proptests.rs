@@ -26,7 +26,7 @@ fn judged(settings: &Settings, record: &[u8]) -> Fate {
         received_at: 7,
         depth_max: 16,
     };
-    fate(&arrival, &Bytes::copy_from_slice(record))
+    fate(&arrival, &Bytes::copy_from_slice(record), &mut ())
 }
 
 /// A value, its text with blanks where they may stand, and its kind.

@@ -20,7 +20,10 @@ use crate::{
         },
         record::Event,
     },
-    sources::rule::{self, Breach},
+    sources::{
+        rule::{self, Breach, Rule},
+        witness::Witness,
+    },
 };
 
 /// What becomes of a record.
@@ -30,8 +33,8 @@ pub enum Fate {
     Event(Box<Event>),
     /// It is refused.
     Refused(Breach),
-    /// The consumer does not want it.
-    Filtered,
+    /// The consumer does not want it, for this reason.
+    Filtered(Rule),
     /// The consumer wants fewer.
     SampledOut,
 }
@@ -40,35 +43,45 @@ pub enum Fate {
 /// event.
 ///
 /// It is refused, else filtered, else sampled out, in this order, so that a mistake of the sender always shows.
-pub fn fate(arrival: &Arrival<'_>, sent: &Bytes) -> Fate {
-    judge(arrival, sent).unwrap_or_else(Fate::Refused)
+pub fn fate(arrival: &Arrival<'_>, sent: &Bytes, witness: &mut impl Witness) -> Fate {
+    judge(arrival, sent, witness).unwrap_or_else(Fate::Refused)
 }
 
-fn judge(arrival: &Arrival<'_>, sent: &Bytes) -> Result<Fate, Breach> {
-    let text = std::str::from_utf8(sent).map_err(|_| rule::RECORD_UTF8.at(""))?;
-    let record = parse(text)?;
-    match storable(text, arrival.depth_max).map_err(|error| rule::unstorable(text, error))? {
-        Cow::Borrowed(_) => weigh(arrival, sent, text, &record, false),
-        Cow::Owned(clean) => weigh(arrival, sent, &clean, &parse(&clean)?, true),
+fn judge(arrival: &Arrival<'_>, sent: &Bytes, witness: &mut impl Witness) -> Result<Fate, Breach> {
+    let text = std::str::from_utf8(sent).map_err(|_| rule::RECORD_UTF8.at(""));
+    let text = witness.heard(rule::RECORD_UTF8, text)?;
+    let record = parse(text, witness)?;
+    let clean = storable(text, arrival.depth_max).map_err(|error| rule::unstorable(text, error))?;
+    // Text within the record can break both all the same.
+    witness.passed(rule::DEPTH);
+    witness.passed(rule::NUMBER_RANGE);
+    match clean {
+        Cow::Borrowed(_) => weigh(arrival, sent, (text, &record, false), witness),
+        Cow::Owned(clean) => weigh(arrival, sent, (&clean, &parse(&clean, &mut ())?, true), witness),
     }
 }
 
-fn parse(text: &str) -> Result<Object<'_>, Breach> {
-    Object::parse(text).map_err(|error| match error {
+fn parse<'a>(text: &'a str, witness: &mut impl Witness) -> Result<Object<'a>, Breach> {
+    let parsed = Object::parse(text);
+    if !matches!(parsed, Err(ObjectError::Malformed { .. })) {
+        witness.passed(rule::RECORD_MALFORMED);
+    }
+    let object = parsed.map_err(|error| match error {
         ObjectError::Malformed { .. } => rule::RECORD_MALFORMED.at(""),
         ObjectError::OtherType => rule::RECORD_NOT_OBJECT.at(""),
-    })
+    });
+    witness.heard(rule::RECORD_NOT_OBJECT, object)
 }
 
 fn weigh(
     arrival: &Arrival<'_>,
     sent: &Bytes,
-    text: &str,
-    record: &Object<'_>,
-    sanitised: bool,
+    (text, record, sanitised): (&str, &Object<'_>, bool),
+    witness: &mut impl Witness,
 ) -> Result<Fate, Breach> {
     let settings = arrival.settings;
     let body = body::find(record, &settings.aliases.body, arrival.depth_max)?;
+    witness.passed(rule::BID_REQUEST);
     let (request_text, sanitised_body) = match &body {
         Body::Record => (text, false),
         Body::Member(value) => (value.text(), false),
@@ -76,13 +89,14 @@ fn weigh(
     };
     let bid_request = Value::new(request_text.trim_matches([' ', '\t', '\n', '\r']));
     let fields = Fields { record, bid_request, metadata: arrival.metadata };
-    let identity = identity::identify(settings, &fields)?;
+    let identity = identity::identify(settings, &fields, witness)?;
     let deals = || fields.deals(&settings.aliases.deals, &BidRequest::read(bid_request));
-    if !settings.consumer.wants(&identity, deals) {
-        return Ok(Fate::Filtered);
+    if let Err(breach) = settings.consumer.wants(&identity, deals, witness) {
+        return Ok(Fate::Filtered(breach.rule));
     }
     let sampled_by = identity.auction_id.as_deref().map_or(sent.as_ref(), str::as_bytes);
-    if !settings.consumer.sampling.keeps(sampled_by) {
+    let sampling = settings.consumer.sampling;
+    if witness.check(rule::SAMPLING, !sampling.is_off(), "", || sampling.keeps(sampled_by)).is_err() {
         return Ok(Fate::SampledOut);
     }
     let wanted = Wanted {

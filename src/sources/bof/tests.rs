@@ -29,7 +29,7 @@ fn judged(settings: &Settings, headers: &[(&str, &str)], record: &str) -> Fate {
         received_at: RECEIVED_AT,
         depth_max: 8,
     };
-    fate(&arrival, &Bytes::copy_from_slice(record.as_bytes()))
+    fate(&arrival, &Bytes::copy_from_slice(record.as_bytes()), &mut ())
 }
 
 fn event_of(settings: &Settings, record: &str) -> Event {
@@ -129,7 +129,7 @@ fn an_event_shares_the_bytes_of_its_record() {
         received_at: 0,
         depth_max: 64,
     };
-    let Fate::Event(event) = fate(&arrival, &record) else { panic!("no event") };
+    let Fate::Event(event) = fate(&arrival, &record, &mut ()) else { panic!("no event") };
     assert!(record.as_ptr_range().contains(&event.event.as_ptr()));
 }
 
@@ -174,7 +174,7 @@ fn what_makes_a_record_no_event_has_its_rule() {
         received_at: 0,
         depth_max: 8,
     };
-    assert_eq!(fate(&arrival, &record), Fate::Refused(rule::RECORD_UTF8.at("")));
+    assert_eq!(fate(&arrival, &record, &mut ()), Fate::Refused(rule::RECORD_UTF8.at("")));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_path_may_say_anything_of_its_data_center() {
         received_at: 0,
         depth_max: 8,
     };
-    let Fate::Event(event) = fate(&arrival, &Bytes::from_static(b"{}")) else { panic!("no event") };
+    let Fate::Event(event) = fate(&arrival, &Bytes::from_static(b"{}"), &mut ()) else { panic!("no event") };
     assert_eq!(context(&event)["data_center"], "e\u{fffd}\"w");
 }
 
@@ -351,7 +351,7 @@ fn filters_are_conditions_and_their_values_alternatives() {
     ] {
         let fate = judged(&settings, &[], &record);
         assert_eq!(matches!(fate, Fate::Event(_)), passes, "{record}");
-        assert_eq!(fate == Fate::Filtered, !passes, "{record}");
+        assert_eq!(matches!(fate, Fate::Filtered(_)), !passes, "{record}");
     }
     let unfiltered = r#"{"id":1,"Geo":60231,"exch_id":15,"ChannelType":"VIDEO"}"#;
     assert!(matches!(judged(&settings, &[("x-mm-deal-id", "D9,D1")], unfiltered), Fate::Event(_)));
@@ -370,7 +370,11 @@ fn users_of_nobody_are_left_out_on_demand() {
     ] {
         let record = format!(r#"{{"MMUUID":{user}}}"#);
         settings.consumer.drop_zero_uid = true;
-        assert_eq!(judged(&settings, &[], &record) == Fate::Filtered, is_nobody, "{user}");
+        assert_eq!(
+            judged(&settings, &[], &record) == Fate::Filtered(rule::FILTER_ZERO_UID),
+            is_nobody,
+            "{user}"
+        );
         settings.consumer.drop_zero_uid = false;
         assert!(matches!(judged(&settings, &[], &record), Fate::Event(_)), "{user}");
     }
@@ -387,7 +391,7 @@ fn refused_comes_before_filtered_and_filtered_before_sampled_out() {
             r#"{"id":1,"ChannelType":"VIDEO","MMUUID":0,"Body":1}"#,
             Fate::Refused(rule::BID_REQUEST.at("/Body")),
         ),
-        (r#"{"id":1,"ChannelType":"VIDEO","MMUUID":0}"#, Fate::Filtered),
+        (r#"{"id":1,"ChannelType":"VIDEO","MMUUID":0}"#, Fate::Filtered(rule::FILTER_ZERO_UID)),
         (r#"{"id":1,"ChannelType":"VIDEO","MMUUID":1}"#, Fate::SampledOut),
     ] {
         assert_eq!(judged(&settings, &[], record), want, "{record}");
@@ -533,7 +537,7 @@ fn generated_traffic_is_all_accounted_for() {
     let keys = |settings: &Settings| -> BTreeSet<String> {
         let stored = |record| match judged(settings, &[], record) {
             Fate::Event(event) => event.dedup_key,
-            Fate::Filtered => None,
+            Fate::Filtered(_) => None,
             other => panic!("{other:?}"),
         };
         records.lines().filter_map(stored).collect()

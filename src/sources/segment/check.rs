@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Allowlist, EventTypeFrom, Required, Settings, UserNames, Users,
+    Allowlist, EventTypeFrom, Preset, Required, Settings, UserNames, Users,
     field::{FieldPath, Fields},
     user,
 };
@@ -16,7 +16,10 @@ use crate::{
         },
         time::parse_rfc3339,
     },
-    sources::rule::{self, Breach, Rule},
+    sources::{
+        rule::{self, Breach, Rule},
+        witness::Witness,
+    },
 };
 
 /// An element that passed every check.
@@ -56,51 +59,46 @@ impl From<Breach> for Stop {
     }
 }
 
-/// Checks 4 to 14 of the source's contract; `fields.properties` has passed check 4 already.
+/// Checks 5 to 14 of the source's contract; `fields.properties` has passed check 4 already.
 pub(super) fn check<'o, 'a>(
     settings: &Settings,
     fields: Fields<'o, 'a>,
     users: &dyn UserNames,
+    witness: &mut impl Witness,
 ) -> Result<Checked<'o, 'a>, Stop> {
-    let channel = admitted(
-        fields,
-        &settings.channel_from,
-        settings.allowed_channels.as_ref(),
-        rule::CHANNEL,
-        rule::CHANNEL_IGNORED,
-    )?;
-    let action = admitted(
-        fields,
-        &settings.action_from,
-        settings.allowed_actions.as_ref(),
-        rule::ACTION,
-        rule::ACTION_IGNORED,
-    )?
-    .to_lowercase();
-    let context = match object_or_none(fields.root.get("context"), rule::CONTEXT, "/context")? {
-        None => None,
-        Some(object) => fields.root.get("context").map(|value| (value, object)),
-    };
+    let allowed = settings.allowed_channels.as_ref();
+    let channel =
+        admitted(fields, &settings.channel_from, allowed, [rule::CHANNEL, rule::CHANNEL_IGNORED], witness)?;
+    let allowed = settings.allowed_actions.as_ref();
+    let action =
+        admitted(fields, &settings.action_from, allowed, [rule::ACTION, rule::ACTION_IGNORED], witness)?
+            .to_lowercase();
+    let sent_context = fields.root.get("context");
+    let context = witness.heard(rule::CONTEXT, object_or_none(sent_context, rule::CONTEXT, "/context"))?;
     let properties_context =
-        object_or_empty(fields.properties.get("context"), rule::PROPERTIES_CONTEXT, "/properties/context")?;
-    let user = user(settings, fields, users)?;
+        object_or_empty(fields.properties.get("context"), rule::PROPERTIES_CONTEXT, "/properties/context");
+    let properties_context = witness.heard(rule::PROPERTIES_CONTEXT, properties_context)?;
+    let user = user(settings, fields, users, witness)?;
     let time = timestamp(
         fields.root.get("timestamp"),
-        settings.requires(Required::Timestamp),
+        Presence::of(settings.requires(Required::Timestamp)),
         "/timestamp",
         [rule::TIMESTAMP_MISSING, rule::TIMESTAMP_INVALID],
+        witness,
     )?;
-    let received_at = match settings.preset {
-        // Only the edX context has a place for it; elsewhere it is one of the members that pass through as sent.
-        super::Preset::Segment if !settings.requires(Required::ReceivedAt) => None,
-        _ => timestamp(
-            fields.root.get("receivedAt"),
-            settings.requires(Required::ReceivedAt),
-            "/receivedAt",
-            [rule::RECEIVED_AT_MISSING, rule::RECEIVED_AT_INVALID],
-        )?,
-    };
-    let event_type = event_type(settings, fields, &action)?;
+    let received_at = timestamp(
+        fields.root.get("receivedAt"),
+        match settings.preset {
+            // Only the edX context has a place for it; elsewhere it is one of the members that pass through as sent.
+            Preset::Segment if !settings.requires(Required::ReceivedAt) => Presence::Ignored,
+            _ => Presence::of(settings.requires(Required::ReceivedAt)),
+        },
+        "/receivedAt",
+        [rule::RECEIVED_AT_MISSING, rule::RECEIVED_AT_INVALID],
+        witness,
+    )?;
+    let event_type = event_type(settings, fields, &action, witness)?;
+    let context = sent_context.zip(context);
     Ok(Checked { fields, context, properties_context, channel, action, event_type, user, time, received_at })
 }
 
@@ -132,93 +130,115 @@ fn admitted<'a>(
     fields: Fields<'_, 'a>,
     paths: &[FieldPath],
     allowed: Option<&Allowlist>,
-    invalid: Rule,
-    ignored: Rule,
+    [invalid, ignored]: [Rule; 2],
+    witness: &mut impl Witness,
 ) -> Result<Cow<'a, str>, Stop> {
-    let Some((value, path)) = fields.first(paths) else {
-        let pointer = paths.first().map(FieldPath::pointer).unwrap_or_default();
-        return match allowed {
-            None => Ok(Cow::Borrowed("")),
-            Some(_) => Err(Stop::Ignored(ignored.at(pointer))),
-        };
+    let found = fields.first(paths);
+    let place = found.map(|(_, path)| path).or(paths.first());
+    let pointer = place.map(FieldPath::pointer).unwrap_or_default();
+    let text = match found {
+        None => Some(None),
+        Some((value, _)) => value.string().map(Some),
     };
-    let text = value.string().ok_or_else(|| invalid.at(path.pointer()))?;
-    match allowed {
-        Some(list) if !list.admits(&text) => Err(Stop::Ignored(ignored.at(path.pointer()))),
-        _ => Ok(text),
-    }
+    let text = witness.heard(invalid, text.ok_or_else(|| invalid.at(pointer)))?;
+    let admits = |list: &Allowlist| text.as_deref().is_some_and(|text| list.admits(text));
+    witness
+        .check(ignored, allowed.is_some(), pointer, || allowed.is_none_or(admits))
+        .map_err(Stop::Ignored)?;
+    Ok(text.unwrap_or_default())
 }
 
-fn user(settings: &Settings, fields: Fields<'_, '_>, users: &dyn UserNames) -> Result<Option<User>, Breach> {
+fn user(
+    settings: &Settings,
+    fields: Fields<'_, '_>,
+    users: &dyn UserNames,
+    witness: &mut impl Witness,
+) -> Result<Option<User>, Breach> {
     let present = |name| fields.root.get(name).filter(|value| !value.is_blank());
-    let Some(value) = present("userId") else {
-        let required = settings.requires(Required::User)
-            || settings.requires(Required::UserOrAnonymous) && present("anonymousId").is_none();
-        return if required { Err(rule::USER_MISSING.at("/userId")) } else { Ok(None) };
-    };
-    if settings.users == Users::Any {
-        return match value.kind() {
-            ValueKind::String | ValueKind::Number => {
-                Ok(Some(User { id: value.as_column().into_owned(), is_integer: false, username: None }))
-            }
-            _ => Err(rule::USER_INVALID.at("/userId")),
-        };
+    let value = present("userId");
+    let or_anonymous = settings.requires(Required::UserOrAnonymous) && !settings.requires(Required::User);
+    let is_asked = or_anonymous || settings.requires(Required::User);
+    witness.check(rule::USER_MISSING, is_asked, "/userId", || {
+        value.is_some() || or_anonymous && present("anonymousId").is_some()
+    })?;
+    let (is_any, in_directory) = (settings.users == Users::Any, settings.users == Users::Directory);
+    let is_scalar = |value: Value<'_>| matches!(value.kind(), ValueKind::String | ValueKind::Number);
+    witness.check(rule::USER_INVALID, is_any, "/userId", || value.is_none_or(is_scalar))?;
+    let id = value.map(|value| match is_any {
+        true => Some(value.as_column().into_owned()),
+        false => user::integer(value),
+    });
+    witness.check(rule::USER_NOT_INTEGER, !is_any, "/userId", || !matches!(id, Some(None)))?;
+    let id = id.flatten();
+    let number = id.as_ref().filter(|_| in_directory).map(|id| id.parse().ok());
+    let username = number.map(|number| number.and_then(|number| users.username(number)));
+    witness.check(rule::USER_UNKNOWN, in_directory, "/userId", || !matches!(username, Some(None)))?;
+    let username = username.flatten();
+    Ok(id.map(|id| User { id, is_integer: !is_any, username }))
+}
+
+/// Whether a field must be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// It must: it is there as soon as its key is.
+    Required,
+    /// It may be left out or blank.
+    Optional,
+    /// Nobody reads it.
+    Ignored,
+}
+
+impl Presence {
+    fn of(is_required: bool) -> Self {
+        if is_required { Self::Required } else { Self::Optional }
     }
-    let id = user::integer(value).ok_or_else(|| rule::USER_NOT_INTEGER.at("/userId"))?;
-    let username = match settings.users {
-        Users::Directory => {
-            let known = id.parse().ok().and_then(|id| users.username(id));
-            Some(known.ok_or_else(|| rule::USER_UNKNOWN.at("/userId"))?)
-        }
-        _ => None,
-    };
-    Ok(Some(User { id, is_integer: true, username }))
 }
 
 fn timestamp(
     value: Option<Value<'_>>,
-    required: bool,
+    presence: Presence,
     pointer: &str,
     [missing, invalid]: [Rule; 2],
+    witness: &mut impl Witness,
 ) -> Result<Option<UnixMicros>, Breach> {
-    // A required one is there as soon as its key is; an optional one may also be blank.
-    match value.filter(|value| required || !value.is_blank()) {
-        None if required => Err(missing.at(pointer)),
-        None => Ok(None),
-        Some(value) => match value.string().as_deref().and_then(parse_rfc3339) {
-            Some(at) => Ok(Some(at)),
-            None => Err(invalid.at(pointer)),
-        },
-    }
+    let value = value.filter(|value| match presence {
+        Presence::Required => true,
+        Presence::Optional => !value.is_blank(),
+        Presence::Ignored => false,
+    });
+    witness.check(missing, presence == Presence::Required, pointer, || value.is_some())?;
+    let read = value.map(|value| value.string().as_deref().and_then(parse_rfc3339));
+    witness.check(invalid, presence != Presence::Ignored, pointer, || !matches!(read, Some(None)))?;
+    Ok(read.flatten())
 }
 
-fn event_type<'a>(settings: &Settings, fields: Fields<'_, 'a>, action: &str) -> Result<Cow<'a, str>, Breach> {
-    let paths = match &settings.event_type_from {
+fn event_type<'a>(
+    settings: &Settings,
+    fields: Fields<'_, 'a>,
+    action: &str,
+    witness: &mut impl Witness,
+) -> Result<Cow<'a, str>, Breach> {
+    let is_required = settings.requires(Required::EventType);
+    let text = match &settings.event_type_from {
         EventTypeFrom::Call => {
             let label = call_label(fields, action).and_then(Value::string).filter(|label| !label.is_empty());
-            return match label {
-                None if settings.requires(Required::EventType) => Err(rule::EVENT_TYPE_MISSING.at("/event")),
-                None => Ok(Cow::Owned(action.to_owned())),
-                Some(label) => Ok(label),
-            };
+            witness.check(rule::EVENT_TYPE_MISSING, is_required, "/event", || label.is_some())?;
+            witness.off(rule::EVENT_TYPE_INVALID);
+            label
         }
-        EventTypeFrom::Fields(paths) => paths,
+        EventTypeFrom::Fields(paths) => {
+            let first = paths.first().map(FieldPath::pointer).unwrap_or_default();
+            let found = fields.first(paths);
+            let text = found.and_then(|(value, _)| value.string());
+            let pointer = found.map_or(first, |(_, path)| path.pointer());
+            // A required one that is there and blank is another mistake than none.
+            let is_there = || paths.iter().any(|path| fields.get(path).is_some());
+            witness.check(rule::EVENT_TYPE_MISSING, is_required, first, is_there)?;
+            witness.check(rule::EVENT_TYPE_INVALID, is_required, pointer, || text.is_some())?;
+            text
+        }
     };
-    let pointer = paths.first().map(FieldPath::pointer).unwrap_or_default();
-    let required = settings.requires(Required::EventType);
-    match fields.first(paths) {
-        Some((value, path)) => match value.string() {
-            Some(text) => Ok(text),
-            None if required => Err(rule::EVENT_TYPE_INVALID.at(path.pointer())),
-            None => Ok(Cow::Owned(action.to_owned())),
-        },
-        // A required one that is there and blank is another mistake than none.
-        None if required && paths.iter().any(|path| fields.get(path).is_some()) => {
-            Err(rule::EVENT_TYPE_INVALID.at(pointer))
-        }
-        None if required => Err(rule::EVENT_TYPE_MISSING.at(pointer)),
-        None => Ok(Cow::Owned(action.to_owned())),
-    }
+    Ok(text.unwrap_or_else(|| Cow::Owned(action.to_owned())))
 }
 
 /// What Segment calls the event: `event` of a track call, `name` of a page or screen call.

@@ -16,7 +16,10 @@ use crate::{
         },
         record::Event,
     },
-    sources::rule::{self, Breach},
+    sources::{
+        rule::{self, Breach},
+        witness::Witness,
+    },
 };
 
 /// What a body holds.
@@ -57,14 +60,19 @@ pub struct Split<'a> {
 }
 
 /// Takes a decoded body apart. A single element is looked into later, by [`fate`].
-pub fn split(body: &[u8], elements_max: usize) -> Split<'_> {
-    let refused = |rule: rule::Rule| Split { signed: body, elements: Err(SplitError::Refused(rule.at(""))) };
-    let Ok(text) = std::str::from_utf8(body) else { return refused(rule::BODY_UTF8) };
-    let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
-    match trimmed.as_bytes().first() {
-        None => refused(rule::BODY_EMPTY),
+pub fn split<'b>(body: &'b [u8], elements_max: usize, witness: &mut impl Witness) -> Split<'b> {
+    let refused = |breach: Breach| Split { signed: body, elements: Err(SplitError::Refused(breach)) };
+    let text = std::str::from_utf8(body).map_err(|_| rule::BODY_UTF8.at(""));
+    let text = match witness.heard(rule::BODY_UTF8, text) {
+        Ok(text) => text.trim_matches([' ', '\t', '\n', '\r']),
+        Err(breach) => return refused(breach),
+    };
+    if let Err(breach) = witness.check(rule::BODY_EMPTY, true, "", || !text.is_empty()) {
+        return refused(breach);
+    }
+    match text.as_bytes().first() {
         Some(b'[') => {
-            let object::Elements { first, all } = object::elements(trimmed, elements_max);
+            let object::Elements { first, all } = object::elements(text, elements_max);
             let elements = match all {
                 Ok(Some(elements)) => Ok(Elements::Batch(elements)),
                 Ok(None) => Err(SplitError::TooMany),
@@ -72,7 +80,7 @@ pub fn split(body: &[u8], elements_max: usize) -> Split<'_> {
             };
             Split { signed: first.map_or(body, str::as_bytes), elements }
         }
-        Some(_) => Split { signed: body, elements: Ok(Elements::Single(trimmed)) },
+        _ => Split { signed: body, elements: Ok(Elements::Single(text)) },
     }
 }
 
@@ -93,33 +101,47 @@ pub enum Fate {
 }
 
 /// Judges one element: its text is parsed once, scanned once, checked, and made into an event.
-pub fn fate(arrival: &Arrival<'_>, sent: &str) -> Fate {
-    match judge(arrival, sent) {
+pub fn fate(arrival: &Arrival<'_>, sent: &str, witness: &mut impl Witness) -> Fate {
+    match judge(arrival, sent, witness) {
         Ok(fate) => fate,
         Err(Stop::Ignored(breach)) => Fate::Ignored(breach),
         Err(Stop::Refused(breach)) => Fate::Refused(breach),
     }
 }
 
-fn judge(arrival: &Arrival<'_>, sent: &str) -> Result<Fate, Stop> {
-    let root = parse(sent)?;
-    match storable(sent, arrival.depth_max).map_err(|error| rule::unstorable(sent, error))? {
-        Cow::Borrowed(_) => event(arrival, &root, sent, false),
-        Cow::Owned(clean) => event(arrival, &parse(&clean)?, sent, true),
+fn judge(arrival: &Arrival<'_>, sent: &str, witness: &mut impl Witness) -> Result<Fate, Stop> {
+    let root = parse(sent, witness)?;
+    let text = storable(sent, arrival.depth_max).map_err(|error| rule::unstorable(sent, error))?;
+    witness.passed(rule::DEPTH);
+    witness.passed(rule::NUMBER_RANGE);
+    match text {
+        Cow::Borrowed(_) => event(arrival, &root, (sent, false), witness),
+        Cow::Owned(clean) => event(arrival, &parse(&clean, &mut ())?, (sent, true), witness),
     }
 }
 
-fn event(arrival: &Arrival<'_>, root: &Object<'_>, sent: &str, sanitised: bool) -> Result<Fate, Stop> {
-    let properties = check::object_or_empty(root.get("properties"), rule::PROPERTIES, "/properties")?;
+fn event(
+    arrival: &Arrival<'_>,
+    root: &Object<'_>,
+    (sent, sanitised): (&str, bool),
+    witness: &mut impl Witness,
+) -> Result<Fate, Stop> {
+    let properties = check::object_or_empty(root.get("properties"), rule::PROPERTIES, "/properties");
+    let properties = witness.heard(rule::PROPERTIES, properties)?;
     let fields = Fields { root, properties: &properties };
-    let checked = check::check(arrival.settings, fields, arrival.users)?;
+    let checked = check::check(arrival.settings, fields, arrival.users, witness)?;
     let (event, course_unparsed) = canonical::event(arrival, checked, sent, sanitised);
     Ok(Fate::Event { event: Box::new(event), course_unparsed })
 }
 
-fn parse(text: &str) -> Result<Object<'_>, Breach> {
-    Object::parse(text).map_err(|error| match error {
+fn parse<'a>(text: &'a str, witness: &mut impl Witness) -> Result<Object<'a>, Breach> {
+    let parsed = Object::parse(text);
+    if !matches!(parsed, Err(ObjectError::Malformed { .. })) {
+        witness.passed(rule::BODY_MALFORMED);
+    }
+    let object = parsed.map_err(|error| match error {
         ObjectError::Malformed { .. } => rule::BODY_MALFORMED.at(""),
         ObjectError::OtherType => rule::BODY_NOT_OBJECT.at(""),
-    })
+    });
+    witness.heard(rule::BODY_NOT_OBJECT, object)
 }

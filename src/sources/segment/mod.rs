@@ -18,8 +18,39 @@ use std::{collections::HashSet, sync::Arc};
 
 use field::FieldPath;
 
+use crate::sources::rule::{self, Rule};
+
 /// The word in paths, settings and the column `kind`.
 pub const KIND: &str = "segment";
+
+/// The rules of a source of this kind, in the order in which they are checked: of the body, of its JSON, of the event.
+pub const RULES: &[Rule] = &[
+    rule::ENCODING_UNSUPPORTED,
+    rule::ENCODING_CORRUPT,
+    rule::BODY_UTF8,
+    rule::BODY_EMPTY,
+    rule::BODY_MALFORMED,
+    rule::BODY_NOT_OBJECT,
+    rule::DEPTH,
+    rule::NUMBER_RANGE,
+    rule::PROPERTIES,
+    rule::CHANNEL,
+    rule::CHANNEL_IGNORED,
+    rule::ACTION,
+    rule::ACTION_IGNORED,
+    rule::CONTEXT,
+    rule::PROPERTIES_CONTEXT,
+    rule::USER_MISSING,
+    rule::USER_INVALID,
+    rule::USER_NOT_INTEGER,
+    rule::USER_UNKNOWN,
+    rule::TIMESTAMP_MISSING,
+    rule::TIMESTAMP_INVALID,
+    rule::RECEIVED_AT_MISSING,
+    rule::RECEIVED_AT_INVALID,
+    rule::EVENT_TYPE_MISSING,
+    rule::EVENT_TYPE_INVALID,
+];
 
 /// How a source of this kind reads events.
 #[derive(Clone, Debug, PartialEq, Eq)]
