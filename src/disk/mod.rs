@@ -49,6 +49,10 @@ pub trait Disk: Send + Sync {
     /// holds it. The lock ends with the guard, and with the process however it ends.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
+    /// Shares the lock on a file, which keeps out only who wants it for himself; `None` where the file is missing.
+    /// Neither creates nor writes anything. [`io::ErrorKind::WouldBlock`] when another holds it exclusively.
+    fn lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+
     /// Bytes that we may still write on the file system that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 }
@@ -76,7 +80,7 @@ pub trait DiskFile: Send + Sync {
     }
 }
 
-/// Holds an exclusive lock until it is dropped.
+/// Holds a lock until it is dropped.
 pub trait DiskLock: Send + Sync {}
 
 /// Whether an error says that space (or quota) is used up: the one kind of write error that passes by itself.

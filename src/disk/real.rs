@@ -70,10 +70,14 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Box::new(RealLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => Err(error),
+        RealLock::taken(file.try_lock(), file)
+    }
+
+    fn lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        match File::open(path) {
+            Ok(file) => RealLock::taken(file.try_lock_shared(), file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -110,6 +114,16 @@ impl DiskFile for RealFile {
 /// The lock is the kernel's, on the open file: it ends when the file is closed.
 struct RealLock {
     _file: File,
+}
+
+impl RealLock {
+    fn taken(result: Result<(), TryLockError>, file: File) -> io::Result<Box<dyn DiskLock>> {
+        match result {
+            Ok(()) => Ok(Box::new(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 impl DiskLock for RealLock {}

@@ -385,6 +385,14 @@ impl Disk for SimDisk {
         Ok(Box::new(SimLock { disk: self.clone(), path: path.to_owned() }))
     }
 
+    /// There are no names for lock files here: as if it were missing, unless somebody holds it.
+    fn lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        if self.running(None)?.locks.contains(path) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(None)
+    }
+
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
         Ok(self.running(None)?.room() as u64)
     }

@@ -99,6 +99,7 @@ mod handle;
 mod identity;
 mod inbox;
 mod index;
+pub mod inspect;
 mod lanes;
 mod reader;
 mod receipt;

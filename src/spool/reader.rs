@@ -91,6 +91,11 @@ impl Reader {
         self.position
     }
 
+    /// Passes over what lies before `sequence`, unread. Never goes back.
+    pub fn skip_to(&mut self, sequence: u64) {
+        self.position = self.position.max(sequence);
+    }
+
     /// Reads what is durable, up to these limits; at least one record if there is one, however large. Empty at the
     /// end of the spool. After an error, reading on is the right thing to do: nothing was passed over.
     pub fn read(&mut self, max_records: usize, max_bytes: usize) -> Result<ReadBatch, ReadError> {

@@ -4,6 +4,7 @@ mod commit;
 mod damage;
 mod faults;
 mod fixture;
+mod inspect;
 mod model;
 mod real_disk;
 mod retention;
