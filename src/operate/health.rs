@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,7 +26,7 @@ pub struct Health {
 }
 
 /// One line of a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What was looked at.
     pub name: String,
@@ -88,6 +89,8 @@ impl Health {
     pub fn record_gauges(&self) {
         let spool = self.spool.status();
         Metric::SpoolBytes.gauge(&[]).set(spool.bytes as f64);
+        Metric::SpoolMaxBytes.gauge(&[]).set(spool.max_bytes as f64);
+        Metric::DiskFree.gauge(&[]).set(spool.free_bytes.map_or(f64::NAN, |bytes| bytes as f64));
         Metric::SpoolEvents.gauge(&[]).set(spool.events() as f64);
         Metric::SpoolPoisoned.gauge(&[]).set(f64::from(u8::from(spool.is_poisoned())));
         Metric::UsersLoaded.gauge(&[]).set(self.users.len() as f64);
