@@ -1,24 +1,38 @@
 //! Building a server from its settings, from the disk upwards.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::reload::Reloader;
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, Origin},
     database::Database,
     disk::{Disk, RealDisk},
     drain::{dead_letters::DeadLetters, lane::Lane},
     http::{
+        admin::{Admin, access::Access},
         body::MemoryBudget,
         collect::Collect,
         operations::Operations,
         router::{collect_router, operate_router},
     },
     ingest::{accept::Ingest, refusal_share::RefusalShare, registry::Registry},
-    operate::health::Health,
+    operate::{
+        health::Health,
+        pace::Pace,
+        reload::Reload,
+        replay::Replay,
+        status::{SettingsAge, StatusReport},
+        tail::Tail,
+    },
     sinks::sql_sink,
     spool::{OpenError, Spool},
     store::users::UsersDirectory,
@@ -66,7 +80,8 @@ pub(super) struct Server {
     pub(super) database: Database,
     pub(super) lane: Lane,
     pub(super) users: Arc<UsersDirectory>,
-    pub(super) registry: Arc<Registry>,
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) pace: Arc<Pace>,
     pub(super) stopping: CancellationToken,
     pub(super) collect: (TcpListener, axum::Router),
     pub(super) operate: (TcpListener, axum::Router),
@@ -74,7 +89,61 @@ pub(super) struct Server {
 
 impl Server {
     /// Opens the spool, takes the addresses and connects the parts. Databases are not waited for: the lane does that.
-    pub(super) async fn build(config: &Config, exporter: Option<Exporter>) -> Result<Self, StartError> {
+    pub(super) async fn build(
+        config: &Config,
+        origin: Origin,
+        exporter: Option<Exporter>,
+    ) -> Result<Self, StartError> {
+        let core = Core::open(config).await?;
+        let settings = Arc::new(SettingsAge::new(core.clock.now()));
+        let access = Arc::new(Access::new(config.operate.token.as_ref(), core.clock.clone()));
+        let reloader = Arc::new(Reloader {
+            origin,
+            running: config.clone(),
+            registry: Arc::clone(&core.registry),
+            access: Arc::clone(&access),
+            settings: Arc::clone(&settings),
+            busy: Mutex::default(),
+        });
+        let status = core.status(settings);
+        let pace = Arc::clone(&status.pace);
+        let operations = Arc::new(Operations {
+            health: Arc::clone(&status.health),
+            exporter,
+            budget: core.budget.clone(),
+        });
+        let collect = collect_router(Arc::new(core.collect(config)), Arc::clone(&operations));
+        let admin = core.admin(config, status, access, Arc::clone(&reloader) as _);
+        let Core { spool, database, lane, users, stopping, .. } = core;
+        Ok(Self {
+            collect: (listen(config.collect.listen).await?, collect),
+            operate: (listen(config.operate.listen).await?, operate_router(operations, Arc::new(admin))),
+            spool,
+            database,
+            lane,
+            users,
+            reloader,
+            pace,
+            stopping,
+        })
+    }
+}
+
+/// What both listeners are made of.
+struct Core {
+    clock: Clock,
+    spool: Spool,
+    database: Database,
+    lane: Lane,
+    users: Arc<UsersDirectory>,
+    registry: Arc<Registry>,
+    ingest: Arc<Ingest>,
+    budget: MemoryBudget,
+    stopping: CancellationToken,
+}
+
+impl Core {
+    async fn open(config: &Config) -> Result<Self, StartError> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let clock = Clock::default();
         let (spool, letters) = open_data(config, &disk).await?;
@@ -82,42 +151,77 @@ impl Server {
         let sink = sql_sink(database.clone(), STORAGE_LANE, clock.clone());
         let lane = Lane::new(spool.clone(), sink, Arc::new(letters), config.drain, clock.clone());
         let users = Arc::new(UsersDirectory::new(database.clone()));
-        let registry = Arc::new(Registry::new(config.sources.clone(), config.version.clone()));
         let refusals = RefusalShare::new(config.refusals_bytes);
-        let ingest = Arc::new(Ingest::new(spool.clone(), Arc::clone(&users), refusals)?);
-        let stopping = CancellationToken::new();
-        let health = Arc::new(Health::new(
-            spool.clone(),
-            Arc::clone(&registry),
-            Arc::clone(&users),
-            vec![lane.status()],
-            stopping.clone(),
-        ));
-        let budget = MemoryBudget::new(config.collect.body_memory);
-        let operations =
-            Arc::new(Operations { health: Arc::clone(&health), exporter, budget: budget.clone() });
-        let collect = Collect {
-            registry: Arc::clone(&registry),
-            ingest,
-            budget,
-            body: config.collect.body,
-            clock,
-            threads: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
-            unrouted: Metric::UnroutedRequests.counter(&[]),
-        };
         Ok(Self {
-            collect: (
-                listen(config.collect.listen).await?,
-                collect_router(Arc::new(collect), Arc::clone(&operations)),
-            ),
-            operate: (listen(config.operate.listen).await?, operate_router(operations)),
+            registry: Arc::new(Registry::new(config.sources.clone(), config.version.clone())),
+            ingest: Arc::new(Ingest::new(spool.clone(), Arc::clone(&users), refusals)?),
+            budget: MemoryBudget::new(config.collect.body_memory),
+            stopping: CancellationToken::new(),
+            clock,
             spool,
             database,
             lane,
             users,
-            registry,
-            stopping,
         })
+    }
+
+    fn collect(&self, config: &Config) -> Collect {
+        Collect {
+            registry: Arc::clone(&self.registry),
+            ingest: Arc::clone(&self.ingest),
+            budget: self.budget.clone(),
+            body: config.collect.body,
+            clock: self.clock.clone(),
+            threads: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
+            unrouted: Metric::UnroutedRequests.counter(&[]),
+        }
+    }
+
+    fn status(&self, settings: Arc<SettingsAge>) -> StatusReport {
+        let (spool, registry, users) = (&self.spool, &self.registry, &self.users);
+        let lanes = vec![self.lane.status()];
+        let stopping = self.stopping.clone();
+        StatusReport {
+            started_at: self.clock.now(),
+            begun_at: spool.end(),
+            clock: self.clock.clone(),
+            health: Arc::new(Health::new(
+                spool.clone(),
+                Arc::clone(registry),
+                Arc::clone(users),
+                lanes,
+                stopping,
+            )),
+            registry: Arc::clone(registry),
+            spool: spool.clone(),
+            pace: Arc::new(Pace::new(spool.clone())),
+            lanes: vec![self.lane.handle()],
+            settings,
+        }
+    }
+
+    fn admin(
+        &self,
+        config: &Config,
+        status: StatusReport,
+        access: Arc<Access>,
+        reload: Arc<dyn Reload>,
+    ) -> Admin {
+        let (database, ingest, registry) = (&self.database, &self.ingest, &self.registry);
+        Admin {
+            access,
+            registry: Arc::clone(registry),
+            ingest: Arc::clone(ingest),
+            database: database.clone(),
+            spool: self.spool.clone(),
+            lanes: status.lanes.clone(),
+            status,
+            replay: Replay::new(database.clone(), Arc::clone(ingest), Arc::clone(registry)),
+            tail: Tail::new(self.spool.clone(), self.stopping.clone()),
+            reload,
+            budget: self.budget.clone(),
+            body: config.collect.body,
+        }
     }
 }
 

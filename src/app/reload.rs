@@ -1,34 +1,62 @@
-//! Replacing what may change while the server runs: secrets, allowlists, limits and sources.
+//! Replacing what may change while the server runs: secrets, allowlists, limits and sources, and the operator's token.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     clock::Clock,
-    config::{Config, Origin, mistake::Mistakes},
+    config::{Config, Origin, mistake::Mistake},
+    http::admin::access::Access,
     ingest::registry::Registry,
+    operate::{
+        reload::{Reload, Reloaded, SettingsMistake},
+        status::SettingsAge,
+    },
     telemetry::metric::Metric,
 };
 
-/// Reads the settings again and puts their sources in force. Deliveries under way keep the settings they began with.
-///
-/// # Errors
-/// When the settings hold a mistake: then nothing has changed.
-pub(super) fn reload(origin: &Origin, running: &Config, registry: &Registry) -> Result<(), Mistakes> {
-    let successful = Metric::ConfigReloadSuccessful.gauge(&[]);
-    let config = origin.load(Clock::default().now()).inspect_err(|mistakes| {
-        successful.set(0.0);
-        for mistake in &mistakes.0 {
-            tracing::error!(%mistake, "settings not reloaded, the old ones stay in force");
+/// Reads the settings again, for a signal or for an operator.
+pub(super) struct Reloader {
+    pub(super) origin: Origin,
+    /// The settings with which the server started.
+    pub(super) running: Config,
+    pub(super) registry: Arc<Registry>,
+    pub(super) access: Arc<Access>,
+    pub(super) settings: Arc<SettingsAge>,
+    /// Held while reloading: of two at once, the later one reads the later settings.
+    pub(super) busy: Mutex<()>,
+}
+
+impl Reload for Reloader {
+    /// Deliveries under way keep the settings they began with.
+    fn reload(&self) -> Result<Reloaded, Vec<SettingsMistake>> {
+        let _one_at_a_time = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = self.origin.load(Clock::default().now()).map_err(|mistakes| {
+            self.settings.refused();
+            Metric::ConfigReloadSuccessful.gauge(&[]).set(0.0);
+            for mistake in &mistakes.0 {
+                tracing::error!(%mistake, "settings not reloaded, the old ones stay in force");
+            }
+            mistakes.0.into_iter().map(told).collect::<Vec<_>>()
+        })?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
         }
-    })?;
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
+        let needs_restart = needs_restart(&self.running, &config);
+        for setting in &needs_restart {
+            tracing::warn!(setting, "changed, and takes effect at the next start only");
+        }
+        self.registry.replace(config.sources, config.version.clone());
+        self.access.replace(config.operate.token.as_ref());
+        self.settings.accepted(Clock::default().now());
+        record_loaded();
+        tracing::info!(version = config.version, "settings reloaded");
+        Ok(Reloaded { config_version: config.version, warnings: config.warnings, needs_restart })
     }
-    for setting in needs_restart(running, &config) {
-        tracing::warn!(setting, "changed, and takes effect at the next start only");
-    }
-    registry.replace(config.sources, config.version.clone());
-    record_loaded();
-    tracing::info!(version = config.version, "settings reloaded");
-    Ok(())
+}
+
+fn told(mistake: Mistake) -> SettingsMistake {
+    let Mistake { origin, line, key, message } = mistake;
+    SettingsMistake { origin, line, key, message }
 }
 
 /// Notes that the settings in force were accepted just now.
@@ -43,11 +71,13 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<&'static str> {
     let differs = [
         ("data_dir", running.data_dir != new.data_dir),
         ("collect", running.collect != new.collect),
-        ("operate", running.operate != new.operate),
+        ("operate.listen", running.operate.listen != new.operate.listen),
         ("storage.url", running.storage != new.storage),
         ("storage", running.drain != new.drain),
         ("spool", running.spool != new.spool),
         ("refusals.max_bytes", running.refusals_bytes != new.refusals_bytes),
+        ("storage.keep", running.keep.events != new.keep.events),
+        ("refusals.keep", running.keep.refusals != new.keep.refusals),
         ("shutdown.grace", running.grace != new.grace),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()

@@ -16,17 +16,24 @@ use tokio_util::sync::CancellationToken;
 pub use super::build::StartError;
 use super::{
     build::Server,
-    reload::{record_loaded, reload},
+    reload::{Reloader, record_loaded},
 };
 use crate::{
+    clock::Clock,
     config::{Config, Origin},
     database::Database,
     drain::lane::LaneEnd,
     http::server,
-    ingest::registry::Registry,
+    operate::{reload::Reload as _, retention},
     spool::Spool,
     telemetry::exporter::Exporter,
 };
+
+/// How often the pace of the spool is sampled.
+const PACE_SAMPLED_EVERY: Duration = Duration::from_secs(5);
+
+/// How often rows are looked for that are older than they are kept.
+const RETENTION_EVERY: Duration = Duration::from_hours(1);
 
 /// How often the users directory is looked at.
 const USERS_POLLED_EVERY: Duration = Duration::from_secs(1);
@@ -60,24 +67,33 @@ pub async fn run(
     started: impl FnOnce(&Config),
 ) -> Result<End, StartError> {
     let mut signals = Signals::install()?;
-    let server = Server::build(&config, exporter.clone()).await?;
+    let server = Server::build(&config, origin, exporter.clone()).await?;
     record_loaded();
     let background = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&server.users).poll(USERS_POLLED_EVERY, background.clone()));
+    let (pace, stop) = (Arc::clone(&server.pace), background.clone());
+    tasks.spawn(async move { pace.run(PACE_SAMPLED_EVERY, stop).await });
+    tasks.spawn(retention::keep(
+        server.database.clone(),
+        config.keep,
+        Clock::default(),
+        RETENTION_EVERY,
+        background.clone(),
+    ));
     if let Some(exporter) = exporter {
         tasks.spawn(exporter.upkeep(background.clone()));
     }
     started(&config);
-    let end = serve(server, &config, &origin, &mut signals).await;
+    let end = serve(server, &config, &mut signals).await;
     background.cancel();
     tasks.shutdown().await;
     Ok(end)
 }
 
-async fn serve(server: Server, config: &Config, origin: &Origin, signals: &mut Signals) -> End {
+async fn serve(server: Server, config: &Config, signals: &mut Signals) -> End {
     let mut running = Running::start(server, config);
-    if let Some(end) = running.until_told(config, origin, signals).await {
+    if let Some(end) = running.until_told(signals).await {
         return end;
     }
     tracing::info!(grace_seconds = config.grace.as_secs_f64(), "stopping");
@@ -96,7 +112,7 @@ async fn serve(server: Server, config: &Config, origin: &Origin, signals: &mut S
 struct Running {
     spool: Spool,
     database: Database,
-    registry: Arc<Registry>,
+    reloader: Arc<Reloader>,
     stopping: CancellationToken,
     stop: Stop,
     collecting: JoinHandle<()>,
@@ -106,12 +122,12 @@ struct Running {
 
 impl Running {
     fn start(server: Server, config: &Config) -> Self {
-        let Server { spool, database, lane, registry, stopping, collect, operate, .. } = server;
+        let Server { spool, database, lane, reloader, stopping, collect, operate, .. } = server;
         let (stop, settings) = (Stop::default(), &config.collect.server);
         Self {
             spool,
             database,
-            registry,
+            reloader,
             stopping,
             collecting: tokio::spawn(server::serve(
                 collect.0,
@@ -131,7 +147,7 @@ impl Running {
     }
 
     /// Waits until a signal asks to stop (`None`), or until something ended that must not.
-    async fn until_told(&mut self, config: &Config, origin: &Origin, signals: &mut Signals) -> Option<End> {
+    async fn until_told(&mut self, signals: &mut Signals) -> Option<End> {
         let ended = loop {
             tokio::select! {
                 biased;
@@ -143,7 +159,8 @@ impl Running {
                     return Some(End::Poisoned);
                 }
                 asked = signals.next() => match asked {
-                    Asked::Reload => drop(reload(origin, config, &self.registry)),
+                    // What is wrong is logged there.
+                    Asked::Reload => drop(self.reloader.reload()),
                     Asked::Stop => return None,
                 },
                 _ = &mut self.collecting => break "collect listener",

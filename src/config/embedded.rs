@@ -31,7 +31,8 @@ pub fn secret_file(data_dir: &Path, source: &str) -> PathBuf {
 /// What mistakes in it are told of.
 pub(super) const ORIGIN: &str = "embedded default";
 
-fn data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
+/// Where data lies: `./tidegate-data`, or what the environment says.
+pub fn data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
     PathBuf::from(environment.get(DATA_DIR_VARIABLE).map_or(DATA_DIR, String::as_str))
 }
 
@@ -62,7 +63,7 @@ pub(super) fn ensure_secrets(environment: &BTreeMap<String, String>) -> Result<(
     Ok(())
 }
 
-fn ensure_secret(disk: &dyn Disk, file: &Path) -> io::Result<()> {
+pub(super) fn ensure_secret(disk: &dyn Disk, file: &Path) -> io::Result<()> {
     match disk.open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         other => return other.map(drop),

@@ -6,6 +6,8 @@
 mod bof;
 pub mod embedded;
 pub mod mistake;
+mod operator;
+mod origin;
 mod quantity;
 mod reading;
 mod secrets;
@@ -23,27 +25,18 @@ use std::{
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use self::{
-    mistake::{Mistake, Mistakes},
-    reading::Reading,
-    section::Section,
-};
+use self::{mistake::Mistakes, reading::Reading, section::Section};
+pub use self::{origin::Origin, secrets::Credentials};
 use crate::{
     clock::UnixMicros,
     database::DatabaseUrl,
-    disk::{self, RealDisk},
     drain,
     http::{body::BodyLimits, server},
+    operate::retention::Keep,
     secret::Secret,
     sources::Source,
     spool,
 };
-
-/// A settings file is text that people write; a larger one is something else.
-const FILE_BYTES_MAX: u64 = 4 << 20;
-
-/// Where a settings file is looked for when none is named.
-pub const DEFAULT_FILE: &str = "tidegate.toml";
 
 /// Checked settings.
 #[derive(Clone, Debug)]
@@ -62,6 +55,8 @@ pub struct Config {
     pub spool: spool::Settings,
     /// How many bytes of refused bodies may wait in the spool.
     pub refusals_bytes: u64,
+    /// How long rows are kept.
+    pub keep: Keep,
     /// How long a graceful stop may take.
     pub grace: Duration,
     /// The senders.
@@ -90,56 +85,10 @@ pub struct Collect {
 pub struct Operate {
     /// Its address.
     pub listen: SocketAddr,
-    /// What opens the admin API.
+    /// What opens the admin API. Where none is configured, the one that a server made when it started.
     pub token: Option<Secret>,
-}
-
-/// Where settings come from.
-#[derive(Clone)]
-pub struct Origin {
-    /// The file; `None` for the embedded default.
-    pub file: Option<PathBuf>,
-    /// The environment; it may hold secrets, so this type does not print.
-    pub environment: BTreeMap<String, String>,
-}
-
-impl Origin {
-    /// The named file, else `tidegate.toml` in the working directory if there is one, else the embedded default.
-    pub fn of_process(file: Option<PathBuf>) -> Self {
-        let present = || Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE));
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Self { file: file.or_else(present), environment }
-    }
-
-    /// Reads and checks the settings. The embedded default makes its secrets on the way, once.
-    ///
-    /// # Errors
-    /// Everything that is wrong with them.
-    pub fn load(&self, now: UnixMicros) -> Result<Config, Mistakes> {
-        match &self.file {
-            Some(path) => {
-                let origin = path.display().to_string();
-                let unreadable = |message: String| {
-                    Mistakes(vec![Mistake {
-                        origin: origin.clone(),
-                        line: None,
-                        key: String::new(),
-                        message,
-                    }])
-                };
-                let bytes = disk::read(&RealDisk, path, FILE_BYTES_MAX)
-                    .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-                let text = String::from_utf8(bytes).map_err(|_| unreadable("is not text".into()))?;
-                parse(&origin, &text, &self.environment, now)
-            }
-            None => {
-                embedded::ensure_secrets(&self.environment)?;
-                parse(embedded::ORIGIN, &embedded::settings(&self.environment), &self.environment, now)
-            }
-        }
-    }
+    /// The file that it is in, where we made it.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Checks settings; the pure part of [`Origin::load`], but for the files that secrets are in.
@@ -171,10 +120,11 @@ fn read(root: &Section<'_, '_>, now: UnixMicros) -> Option<Config> {
     let data_dir = PathBuf::from(root.text("data_dir").unwrap_or_else(|| embedded::DATA_DIR.into()));
     let collect = read_collect(root.section("collect"));
     let operate = read_operate(root.section("operate"));
-    let (storage, drain) = read_storage(root.section("storage"), &data_dir);
+    let (storage, drain, keep_events) = read_storage(root.section("storage"), &data_dir);
     let spool = read_spool(root.section("spool"), &data_dir);
     let refusals = root.section("refusals");
     let refusals_bytes = refusals.bytes("max_bytes", 0..=u64::MAX).unwrap_or(spool.max_bytes / 10);
+    let keep = Keep { events: keep_events, refusals: refusals.duration("keep") };
     refusals.finish();
     let shutdown = root.section("shutdown");
     let grace = shutdown.duration("grace").unwrap_or(Duration::from_secs(25));
@@ -188,6 +138,7 @@ fn read(root: &Section<'_, '_>, now: UnixMicros) -> Option<Config> {
         drain,
         spool,
         refusals_bytes,
+        keep,
         grace,
         sources,
         warnings: Vec::new(),
@@ -217,10 +168,13 @@ fn read_operate(section: Section<'_, '_>) -> Operate {
     let token = section.has("token").then(|| section.section("token"));
     let token = token.and_then(|named| {
         let secret = secrets::secret(&named, "operate.token");
+        if let Some(secret) = &secret {
+            secrets::warn_if_weak(&named, "operate.token", secret, None, 0);
+        }
         named.finish();
         secret
     });
-    let operate = Operate { listen: listen(&section, 8081), token };
+    let operate = Operate { listen: listen(&section, 8081), token, token_file: None };
     section.finish();
     operate
 }
@@ -248,7 +202,10 @@ fn read_server(section: &Section<'_, '_>, defaults: &server::Settings) -> server
     }
 }
 
-fn read_storage(section: Section<'_, '_>, data_dir: &Path) -> (Option<DatabaseUrl>, drain::Settings) {
+fn read_storage(
+    section: Section<'_, '_>,
+    data_dir: &Path,
+) -> (Option<DatabaseUrl>, drain::Settings, Option<Duration>) {
     let parse = |text: &str| DatabaseUrl::parse(text).map_err(|error| error.to_string());
     let url = if section.has("url") {
         section.parsed("url", parse)
@@ -269,8 +226,9 @@ fn read_storage(section: Section<'_, '_>, data_dir: &Path) -> (Option<DatabaseUr
         ..defaults
     };
     batch.finish();
+    let keep = section.duration("keep");
     section.finish();
-    (url, drain)
+    (url, drain, keep)
 }
 
 fn read_spool(section: Section<'_, '_>, data_dir: &Path) -> spool::Settings {

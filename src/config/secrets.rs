@@ -52,6 +52,35 @@ pub(super) fn secret(section: &Section<'_, '_>, what: &str) -> Option<Secret> {
     section.text("value").map(Secret::new)
 }
 
+/// What a sender needs to be let in to a source.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Its key.
+    pub key: Secret,
+    /// What it signs with, where the source wants that.
+    pub signing_secret: Option<Secret>,
+}
+
+/// The credentials of a source, in settings that were checked before.
+pub(super) fn credentials(root: &Section<'_, '_>, name: &str, now: UnixMicros) -> Option<Credentials> {
+    let sections = root.sections("source", "name");
+    let source = sections.iter().find(|section| section.text("name").as_deref() == Some(name))?;
+    let opens = |section: &Section<'_, '_>| match section.text("not_after") {
+        Some(end) => DateTime::parse_from_rfc3339(&end).is_ok_and(|end| now < end.timestamp_micros()),
+        None => true,
+    };
+    let keys = source.sections("secrets", "id");
+    let mut live =
+        keys.iter().filter(|section| opens(section)).filter_map(|section| secret(section, "a key"));
+    Some(Credentials {
+        key: live.find(|key| !key.is_empty())?,
+        signing_secret: source
+            .has("signing_secret")
+            .then(|| secret(&source.section("signing_secret"), "signing_secret"))
+            .flatten(),
+    })
+}
+
 /// The keys of a source: `secrets = [{ id = …, env = …, not_after = … }, …]`.
 pub(super) fn key_ring(source: &Section<'_, '_>, name: &str, now: UnixMicros) -> KeyRing {
     let mut keys: Vec<Key> = Vec::new();

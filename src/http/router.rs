@@ -11,9 +11,11 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
+    admin::{self, Admin},
     answer,
     collect::{Collect, collect},
     operations::{Operations, live, metrics, ready},
+    page,
 };
 
 /// Listener, method and path of everything that is served, but for the extra paths that the settings give to sources.
@@ -30,6 +32,32 @@ pub const ROUTES: &[(Listener, &str, &str)] = &[
     (Listener::Operate, "get", "/livez"),
     (Listener::Operate, "get", "/readyz"),
     (Listener::Operate, "get", "/metrics"),
+    (Listener::Operate, "get", "/"),
+    (Listener::Operate, "get", "/assets/{file}"),
+    (Listener::Operate, "get", "/docs"),
+    (Listener::Operate, "get", "/openapi.yaml"),
+    (Listener::Operate, "post", "/admin/v1/session"),
+    (Listener::Operate, "delete", "/admin/v1/session"),
+    (Listener::Operate, "get", "/admin/v1/status"),
+    (Listener::Operate, "get", "/admin/v1/events"),
+    (Listener::Operate, "get", "/admin/v1/receipts/{id}"),
+    (Listener::Operate, "get", "/admin/v1/receipts/{id}/{element}"),
+    (Listener::Operate, "get", "/admin/v1/audit"),
+    (Listener::Operate, "get", "/admin/v1/refusals"),
+    (Listener::Operate, "get", "/admin/v1/refusals/summary"),
+    (Listener::Operate, "get", "/admin/v1/refusals/{id}"),
+    (Listener::Operate, "post", "/admin/v1/refusals/replay"),
+    (Listener::Operate, "post", "/admin/v1/refusals/discard"),
+    (Listener::Operate, "get", "/admin/v1/dead-letters"),
+    (Listener::Operate, "get", "/admin/v1/dead-letters/{sink}/{id}"),
+    (Listener::Operate, "post", "/admin/v1/dead-letters/requeue"),
+    (Listener::Operate, "post", "/admin/v1/dead-letters/discard"),
+    (Listener::Operate, "post", "/admin/v1/lanes/{sink}/pause"),
+    (Listener::Operate, "post", "/admin/v1/lanes/{sink}/resume"),
+    (Listener::Operate, "get", "/admin/v1/tail"),
+    (Listener::Operate, "post", "/admin/v1/explain"),
+    (Listener::Operate, "post", "/admin/v1/reload"),
+    (Listener::Operate, "post", "/admin/v1/prune"),
 ];
 
 /// Who a path is for.
@@ -49,9 +77,13 @@ pub fn collect_router(state: Arc<Collect>, operations: Arc<Operations>) -> Route
 }
 
 /// What operators and Prometheus reach.
-pub fn operate_router(operations: Arc<Operations>) -> Router {
+pub fn operate_router(operations: Arc<Operations>, admin: Arc<Admin>) -> Router {
     let scrape = Router::new().route("/metrics", get(metrics)).with_state(Arc::clone(&operations));
-    probes(operations).merge(scrape).layer(CatchPanicLayer::custom(panicked))
+    probes(operations)
+        .merge(scrape)
+        .merge(page::routes())
+        .merge(admin::routes(admin))
+        .layer(CatchPanicLayer::custom(panicked))
 }
 
 fn probes(operations: Arc<Operations>) -> Router {
