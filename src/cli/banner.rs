@@ -20,22 +20,17 @@ const OPPORTUNITY: &str = r#"{"AuctionId":"1","ExchangeId":"15","ChannelType":"D
 pub(super) fn text(config: &Config, is_embedded: bool) -> String {
     let (collect, operate) = (config.collect.listen, config.operate.listen);
     let mut text = format!(
-        "tidegate {}\n  collect  http://{collect}\n  operate  http://{operate}/metrics  http://{operate}/readyz?verbose\n  storage  {}\n  data     {}\n",
+        "tidegate {}\n  collect  http://{collect}\n  operate  http://{operate}/  /docs  /metrics  /readyz?verbose\n",
         env!("CARGO_PKG_VERSION"),
-        config.storage,
-        config.data_dir.display(),
     );
+    if let Some(file) = &config.operate.token_file {
+        let _ = writeln!(text, "  token    {}, to sign in there", file.display());
+    }
+    let _ = writeln!(text, "  storage  {}\n  data     {}", config.storage, config.data_dir.display());
     for source in &config.sources {
-        let paths: Vec<&str> = source.paths.iter().map(String::as_str).collect();
-        let _ = writeln!(
-            text,
-            "  source   {} ({}) /v1/{}/{} {}",
-            source.name,
-            source.kind.name(),
-            source.kind.name(),
-            source.name,
-            paths.join(" ")
-        );
+        let paths: Vec<String> =
+            [source.own_path()].into_iter().chain(source.paths.iter().cloned()).collect();
+        let _ = writeln!(text, "  source   {} ({}) {}", source.name, source.kind.name(), paths.join(" "));
     }
     if is_embedded {
         let _ = write!(

@@ -11,6 +11,7 @@ pub(super) enum Exit {
     BadInput = 65,
     Unavailable = 69,
     Disk = 74,
+    TokenRefused = 77,
     Settings = 78,
     Hurried = 130,
 }
@@ -19,6 +20,11 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
     }
+}
+
+/// Says something that is no data, to standard error.
+pub(super) fn tell(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Says what went wrong, and ends.

@@ -2,13 +2,16 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
-use super::exit::{Exit, fail, say};
+use super::{
+    client::reachable,
+    exit::{Exit, fail, say},
+};
 use crate::{clock::Clock, config::Origin};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,18 +29,6 @@ pub(super) fn healthcheck(config: Option<PathBuf>) -> ExitCode {
         Ok(false) => fail(Exit::Failed, "not ready"),
         Err(error) => fail(Exit::Failed, &format!("no answer from {}: {error}", config.operate.listen)),
     }
-}
-
-/// A server that listens everywhere is reached on the loopback interface.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        });
-    }
-    address
 }
 
 fn ready(address: SocketAddr) -> io::Result<bool> {

@@ -1,15 +1,36 @@
 //! The command line: a file per command. Data goes to standard output; logs, progress and errors to standard error.
 
+mod ask;
+mod audit;
 mod banner;
 mod check;
+mod client;
+mod completions;
+mod dead_letters;
+mod events;
 mod exit;
+mod explain;
 mod healthcheck;
+mod lanes;
+mod moment;
+mod output;
+mod prune;
+mod receipt;
+mod refusals;
+mod reload;
+mod secrets;
+mod send;
 mod serve;
+mod settings;
+mod spool;
+mod status;
+mod tail;
 mod users;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use self::exit::Exit;
 use crate::telemetry::logs::{self, LogFormat};
@@ -19,9 +40,12 @@ Examples:
   tidegate                                 serve with the embedded default: SQLite, generated secrets
   tidegate serve --config tidegate.toml    serve with settings of your own
   tidegate check --config tidegate.toml    find every mistake in them, without starting
-  tidegate users import learners.csv       load the users directory
+  tidegate send segment                    send made-up events to a source
+  tidegate status                          how the spool, the lanes and the sources are doing
+  tidegate refusals summary --from 24h     what was refused since yesterday, and why
 
-Exit codes: 0 done, 1 failed, 2 usage, 65 bad input, 69 database unavailable, 74 disk failed, 78 settings, 130 stopped in a hurry.";
+Exit codes: 0 done, 1 failed, not found or not so, 2 usage, 65 bad input, 69 server or database unavailable, 74 disk failed,
+77 token or key refused, 78 settings, 130 stopped in a hurry.";
 
 /// Collects events that other systems push over HTTP and gets each of them into storage exactly once.
 #[derive(Parser)]
@@ -57,6 +81,21 @@ enum Command {
     Users(users::Users),
     /// Ask a running server whether it is ready: exit code 0 or 1, for container health checks
     Healthcheck,
+    #[command(flatten)]
+    Ask(ask::Ask),
+    /// Play a sender: made-up events, or those of a file
+    Send(send::Send),
+    /// Make secrets
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    /// Look into the spool of a stopped server, changing nothing
+    #[command(subcommand)]
+    Spool(spool::Spool),
+    /// Print what lets a shell complete this command line
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// Runs the command line of this process.
@@ -66,11 +105,17 @@ pub fn main() -> ExitCode {
         return exit::fail(Exit::Usage, &format!("the log filter cannot be used: {error}"));
     }
     log_panics();
+    let config = common.config;
     match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(common.config),
-        Command::Check => check::check(common.config),
-        Command::Users(users) => users::run(users, common.config),
-        Command::Healthcheck => healthcheck::healthcheck(common.config),
+        Command::Serve => serve::serve(config),
+        Command::Check => check::check(config),
+        Command::Users(users) => users::run(users, config),
+        Command::Healthcheck => healthcheck::healthcheck(config),
+        Command::Ask(question) => ask::run(question, config),
+        Command::Send(send) => send::run(&send, config),
+        Command::Secrets(secrets) => secrets::run(secrets),
+        Command::Spool(spool) => spool::run(spool),
+        Command::Completions { shell } => completions::run(shell),
     }
 }
 

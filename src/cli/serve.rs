@@ -16,12 +16,15 @@ use crate::{
 
 pub(super) fn serve(config: Option<PathBuf>) -> ExitCode {
     let origin = Origin::of_process(config);
-    let config = match origin.load(Clock::default().now()) {
+    let mut config = match origin.load(Clock::default().now()) {
         Ok(config) => config,
         Err(mistakes) => return fail(Exit::Settings, &format!("the settings cannot be used\n{mistakes}")),
     };
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    if let Err(error) = config.ensure_operator_token() {
+        return fail(Exit::Disk, &format!("the operator token cannot be kept: {}", chain(&error)));
     }
     let exporter = match exporter::install() {
         Ok(exporter) => exporter,
