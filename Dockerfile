@@ -3,7 +3,7 @@
 # The build has the glibc and the compiler that the runtime image has the libraries of: both are Debian 12.
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock openapi.yaml ./
 COPY src ./src
 COPY migrations ./migrations
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
