@@ -42,7 +42,9 @@ fn every_command_explains_itself() {
     };
     let root = help(&[]);
     assert!(root.contains("Exit codes:") && root.contains("Examples:"), "{root}");
-    assert_eq!(commands(&root), ["serve", "check", "users", "healthcheck"]);
+    let expected = "serve check users healthcheck status events receipt refusals dead-letters tail explain lanes reload \
+                    audit prune send secrets spool completions";
+    assert_eq!(commands(&root), expected.split(' ').collect::<Vec<_>>());
     for command in commands(&root) {
         for nested in commands(&help(&[&command])) {
             help(&[&command, &nested]);
@@ -51,6 +53,30 @@ fn every_command_explains_itself() {
     let (code, said) = ended(&site.run(&["--version"]));
     assert_eq!((code, said.as_str()), (Some(0), concat!("tidegate ", env!("CARGO_PKG_VERSION"), "\n")));
     assert_eq!(fs::read_dir(site.path("")).unwrap().count(), 0, "asking for help makes nothing");
+}
+
+#[test]
+fn a_new_secret_is_alone_on_standard_output() {
+    let site = Site::empty();
+    let output = site.run(&["secrets", "new", "--id", "2026-11"]);
+    assert_eq!(output.status.code(), Some(0));
+    let secret = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(secret.len(), 65);
+    assert!(secret.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()), "{secret}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("{ id = \"2026-11\"") && told.contains("not_after = "), "{told}");
+    assert!(!told.contains(secret.trim()), "what may end in a log does not hold it");
+    assert_ne!(site.run(&["secrets", "new"]).stdout, secret.into_bytes());
+    assert_ends(&site, &["secrets", "new", "--id", "a\"b"], 2, &["help"]);
+}
+
+#[test]
+fn completions_are_a_script_for_each_shell() {
+    let site = Site::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        assert_ends(&site, &["completions", shell], 0, &["tidegate", "dead-letters"]);
+    }
+    assert_ends(&site, &["completions", "cobol"], 2, &["help"]);
 }
 
 #[test]

@@ -78,6 +78,34 @@ fn secrets_are_rotated_under_load_without_one_failed_request() {
 }
 
 #[test]
+fn what_is_told_of_a_secret_ends_with_it() {
+    let with = |secrets: &[&str]| {
+        let secrets: Vec<String> =
+            secrets.iter().map(|secret| format!("{{ value = \"k\", {secret} }}")).collect();
+        source("web", &format!("secrets = [{}]", secrets.join(", ")))
+    };
+    let told = |server: &Server<'_>, of: &str, id: &str| {
+        let series = format!("tidegate_secret_{of}_timestamp_seconds{{source=\"web\",secret_id=\"{id}\"}}");
+        server.metrics().get(&series).unwrap_or_else(|| panic!("no {series}"))
+    };
+    let site = Site::new(&with(&["id = \"old\""]));
+    let server = site.start();
+    assert_eq!((told(&server, "last_used", "old"), told(&server, "not_after", "old")), (0.0, f64::INFINITY));
+    assert_eq!(status(&server, "/v1/segment/web?key=k"), 200);
+    let used = told(&server, "last_used", "old");
+    assert!(used > 1.7e9, "{used}");
+
+    reload(&server, &with(&["id = \"old\", not_after = \"2100-01-01T00:00:00Z\"", "id = \"new\""]));
+    let known = (told(&server, "last_used", "old"), told(&server, "not_after", "old"));
+    assert_eq!(known, (used, 4_102_444_800.0), "the reload forgot when it was used");
+
+    reload(&server, &with(&["id = \"new\""]));
+    assert!(told(&server, "last_used", "old").is_nan() && told(&server, "not_after", "old").is_nan());
+    reload(&server, &with(&["id = \"new\"", "id = \"old\""]));
+    assert_eq!((told(&server, "last_used", "old"), told(&server, "not_after", "old")), (0.0, f64::INFINITY));
+}
+
+#[test]
 fn bad_settings_change_nothing_and_say_why() {
     let site = Site::new(&web(""));
     let server = site.start();

@@ -190,6 +190,15 @@ impl Site {
         DatabaseLock { runtime, connection: Some(connection) }
     }
 
+    /// Changes the SQLite database behind the server's back.
+    pub(crate) fn execute(&self, sql: &str) {
+        runtime().block_on(async {
+            let mut connection = self.connect().await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
     async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
         let options =
             SqliteConnectOptions::new().filename(self.path("data/events.db")).busy_timeout(DEADLINE);
@@ -224,7 +233,8 @@ impl Site {
     }
 }
 
-fn runtime() -> Runtime {
+/// What asks a database in a test that is not async.
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
