@@ -42,6 +42,9 @@ use crate::{
 /// Name of the lane that every installation has.
 const STORAGE_LANE: &str = "storage";
 
+/// Memory for the bodies of operators' requests.
+const OPERATE_BODY_MEMORY: usize = 8 << 20;
+
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -219,8 +222,10 @@ impl Core {
             replay: Replay::new(database.clone(), Arc::clone(ingest), Arc::clone(registry)),
             tail: Tail::new(self.spool.clone(), self.stopping.clone()),
             reload,
-            budget: self.budget.clone(),
+            explaining: Semaphore::new(1),
+            budget: MemoryBudget::new(OPERATE_BODY_MEMORY),
             body: config.collect.body,
+            turned_away: Metric::OperatorsTurnedAway.counter(&[]),
         }
     }
 }

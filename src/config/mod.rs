@@ -103,7 +103,12 @@ pub fn parse(
 ) -> Result<Config, Mistakes> {
     let reading = Reading::new(origin, text, environment.clone());
     let config = match DeTable::parse(text) {
-        Ok(table) => read(&Section::root(&reading, table.get_ref()), now),
+        Ok(table) => {
+            let root = Section::root(&reading, table.get_ref());
+            let config = read(&root, now);
+            root.finish();
+            config
+        }
         Err(error) => {
             reading.mistake(error.span().map(|span| span.start), "", error.message());
             None

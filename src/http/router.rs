@@ -83,7 +83,8 @@ pub fn operate_router(operations: Arc<Operations>, admin: Arc<Admin>) -> Router 
         .merge(scrape)
         .merge(page::routes())
         .merge(admin::routes(admin))
-        .layer(CatchPanicLayer::custom(panicked))
+        .fallback(admin::nowhere)
+        .layer(CatchPanicLayer::custom(|_| admin::broken()))
 }
 
 fn probes(operations: Arc<Operations>) -> Router {

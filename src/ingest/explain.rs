@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// More elements are not explained at once.
-pub const EXPLAINED_ELEMENTS_MAX: usize = 1000;
+pub const EXPLAINED_ELEMENTS_MAX: usize = 100;
 
-/// More bytes after decoding are not explained at once, whatever the source may send.
-const DECODED_BYTES_MAX: usize = 16 << 20;
+/// More bytes after decoding are not explained at once, whatever the source may send: the explanation of each event
+/// repeats it.
+pub const EXPLAINED_BYTES_MAX: usize = 1 << 20;
 
 /// A body as a sender would send it.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ impl Ingest {
             metadata: &sample.metadata,
             received_at: sample.received_at,
             elements_max: EXPLAINED_ELEMENTS_MAX,
-            decoded_bytes_max: DECODED_BYTES_MAX,
+            decoded_bytes_max: EXPLAINED_BYTES_MAX,
         };
         let explained = judging.body(sample.content_encoding.as_deref(), &sample.body);
         explained.map_err(|Exceeded(limit)| ExplainError::TooLarge(limit))

@@ -65,6 +65,7 @@ metrics! {
     SecretLastUsed, "tidegate_secret_last_used_timestamp_seconds", Gauge, ["source", "secret_id"], "When a secret last opened the door, as Unix time; 0 for never since the start.";
     SecretNotAfter, "tidegate_secret_not_after_timestamp_seconds", Gauge, ["source", "secret_id"], "When a secret stops opening the door, as Unix time; +Inf for never.";
     UnroutedRequests, "tidegate_unrouted_requests_total", Counter, [], "Requests on the collect listener that named no source.";
+    OperatorsTurnedAway, "tidegate_operators_turned_away_total", Counter, [], "Requests to the admin API without a live token or session, wrong sign-ins included.";
     BodyMemory, "tidegate_body_memory_bytes", Gauge, [], "Bytes of request bodies in flight.";
 
     SpoolBytes, "tidegate_spool_bytes", Gauge, [], "Bytes that the spool occupies on disk.";

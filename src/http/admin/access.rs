@@ -2,12 +2,14 @@
 //!
 //! A session is a cookie that no script can read and no other site's page can make a browser send (`SameSite=Strict`).
 //! What changes something must also carry the header `X-Tidegate`, which a form of another site cannot set. Only digests
-//! of sessions are kept, in memory: a restart signs everybody out, and so does a new token.
+//! of sessions are kept, in memory: a restart signs everybody out, and so does a new token. What lasts, such as a tail, holds
+//! an [`Admission`] and ends with it.
 
 use std::{
     collections::HashMap,
+    future::pending,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -16,6 +18,8 @@ use axum::http::{
     header::{AUTHORIZATION, COOKIE},
 };
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use crate::{
@@ -38,39 +42,76 @@ const OWN_PAGE: &str = "x-tidegate";
 
 /// The lock of the admin API.
 pub struct Access {
-    keys: ArcSwap<KeyRing>,
-    sessions: Mutex<HashMap<[u8; 32], Instant>>,
+    token: ArcSwap<Token>,
+    sessions: Mutex<HashMap<[u8; 32], Admission>>,
     clock: Clock,
+}
+
+/// A token, and who was let in by it.
+struct Token {
+    keys: KeyRing,
+    revoked: CancellationToken,
+}
+
+/// Somebody was let in, for as long as it holds.
+#[derive(Clone, Debug)]
+pub(super) struct Admission {
+    /// Cancelled when the session ends before its time, or the token is replaced.
+    revoked: CancellationToken,
+    /// When a session ends.
+    expires: Option<Instant>,
+}
+
+impl Admission {
+    /// Returns when it holds no longer.
+    pub(super) async fn ended(&self) {
+        let expired = async {
+            match self.expires {
+                Some(expires) => sleep_until(expires).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.revoked.cancelled() => {}
+            () = expired => {}
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        !self.revoked.is_cancelled() && self.expires.is_none_or(|expires| Instant::now() < expires)
+    }
 }
 
 impl Access {
     /// Opens to this token; without one to nobody.
     pub fn new(token: Option<&Secret>, clock: Clock) -> Self {
-        Self { keys: ArcSwap::from_pointee(ring(token)), sessions: Mutex::default(), clock }
+        Self { token: ArcSwap::from_pointee(Token::new(token)), sessions: Mutex::default(), clock }
     }
 
-    /// Opens to this token from now on, and to nobody who signed in with another one.
+    /// Opens to this token from now on, and no longer to whoever was let in by another one.
     pub fn replace(&self, token: Option<&Secret>) {
         let fits = token.is_some_and(|token| self.opens_to(token.expose().as_bytes()));
         if !fits {
-            self.keys.store(ring(token).into());
+            self.token.swap(Token::new(token).into()).revoked.cancel();
             self.sessions().clear();
         }
     }
 
     /// Whether a request may be carried out.
-    pub(super) fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<Admission, Problem> {
         if let Some(offered) = bearer(headers) {
-            return if self.opens_to(offered) { Ok(()) } else { Err(Problem::unauthorized()) };
+            let token = self.token.load();
+            return match token.keys.find(offered, self.clock.now()) {
+                Some(_) => Ok(Admission { revoked: token.revoked.clone(), expires: None }),
+                None => Err(Problem::unauthorized()),
+            };
         }
         let session = cookie(headers).ok_or_else(Problem::unauthorized)?;
-        let expires = self.sessions().get(&digest(session)).copied();
-        if expires.is_none_or(|expires| expires <= Instant::now()) {
-            return Err(Problem::unauthorized());
-        }
+        let admission = self.sessions().get(&digest(session)).cloned().filter(Admission::is_live);
+        let admission = admission.ok_or_else(Problem::unauthorized)?;
         let is_safe = *method == Method::GET || *method == Method::HEAD;
         if is_safe || headers.contains_key(OWN_PAGE) {
-            Ok(())
+            Ok(admission)
         } else {
             Err(Problem::forbidden("with a session this also needs the header `X-Tidegate: page`"))
         }
@@ -78,40 +119,47 @@ impl Access {
 
     /// A new session for whoever knows the token.
     pub(super) fn sign_in(&self, token: &str) -> Result<Secret, Problem> {
-        if !self.opens_to(token.as_bytes()) {
+        let current = self.token.load();
+        if current.keys.find(token.as_bytes(), self.clock.now()).is_none() {
             return Err(Problem::unauthorized());
         }
         let session =
             Secret::generate().map_err(|_| Problem::unavailable("the machine has no randomness to give"))?;
-        let now = Instant::now();
+        let admission = Admission {
+            revoked: current.revoked.child_token(),
+            expires: Some(Instant::now() + SESSION_LASTS),
+        };
         let mut sessions = self.sessions();
-        sessions.retain(|_, expires| *expires > now);
+        sessions.retain(|_, admission| admission.is_live());
         if sessions.len() >= SESSIONS_MAX {
-            let oldest = sessions.iter().min_by_key(|(_, expires)| **expires).map(|(digest, _)| *digest);
-            oldest.and_then(|oldest| sessions.remove(&oldest));
+            let oldest = sessions.iter().min_by_key(|(_, admission)| admission.expires);
+            let oldest = oldest.map(|(digest, _)| *digest);
+            oldest.and_then(|oldest| sessions.remove(&oldest)).inspect(|oldest| oldest.revoked.cancel());
         }
-        sessions.insert(digest(session.expose().as_bytes()), now + SESSION_LASTS);
+        sessions.insert(digest(session.expose().as_bytes()), admission);
         Ok(session)
     }
 
     /// Ends the session of a request, if it has one.
     pub(super) fn sign_out(&self, headers: &HeaderMap) {
-        if let Some(session) = cookie(headers) {
-            self.sessions().remove(&digest(session));
-        }
+        let ended = cookie(headers).and_then(|session| self.sessions().remove(&digest(session)));
+        ended.inspect(|ended| ended.revoked.cancel());
     }
 
     fn opens_to(&self, offered: &[u8]) -> bool {
-        self.keys.load().find(offered, self.clock.now()).is_some()
+        self.token.load().keys.find(offered, self.clock.now()).is_some()
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<[u8; 32], Admission>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn ring(token: Option<&Secret>) -> KeyRing {
-    KeyRing::new(token.map(|token| Key::new("operator".into(), token, None)).into_iter().collect())
+impl Token {
+    fn new(token: Option<&Secret>) -> Self {
+        let key = token.map(|token| Key::new("operator".into(), token, None));
+        Self { keys: KeyRing::new(key.into_iter().collect()), revoked: CancellationToken::new() }
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Json,
-};
+use axum::{body::Body, extract::State, response::Json};
 use serde::Deserialize;
 
-use super::{Admin, parameters::Parameters, problem::Problem, request};
+use super::{
+    Admin,
+    parameters::{InPath, Parameters},
+    problem::Problem,
+    request,
+};
 use crate::{
     drain::letter::LetterId,
     operate::dead_letters::{self, Discarded, LetterPage, LettersError, Requeued, Selection, ShownLetter},
@@ -29,7 +30,7 @@ pub(super) async fn list(
 /// One letter with its record.
 pub(super) async fn show(
     State(admin): State<Arc<Admin>>,
-    Path((sink, id)): Path<(String, String)>,
+    InPath((sink, id)): InPath<(String, String)>,
     asked: Parameters,
 ) -> Result<Json<ShownLetter>, Problem> {
     asked.finish()?;

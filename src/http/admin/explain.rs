@@ -1,6 +1,6 @@
 //! What a source would say to a delivery.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -11,16 +11,17 @@ use axum::{
     },
     response::Json,
 };
+use tokio::time::timeout;
 
 use super::{Admin, parameters::Parameters, problem::Problem, request};
 use crate::{
-    ingest::explain::{ExplainError as SampleError, Sample},
+    ingest::explain::{EXPLAINED_BYTES_MAX, ExplainError as SampleError, Sample},
     operate::explain::{ExplainError, Explanation, explain as ask},
     sources::bof::metadata::Metadata,
 };
 
-/// More is not explained at once; whoever has more looks at one event of it.
-const BODY_BYTES_MAX: usize = 2 << 20;
+/// How long an explanation waits for those before it.
+const TURN_AWAITED: Duration = Duration::from_secs(5);
 
 /// Judges a body before a witness.
 pub(super) async fn explain(
@@ -31,7 +32,7 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, Problem> {
     let source = asked.text("source").ok_or_else(|| Problem::invalid("`source` must name a source"))?;
     asked.finish()?;
-    let (body, _memory) = request::bytes(&admin, body, BODY_BYTES_MAX).await?;
+    let (body, _memory) = request::bytes(&admin, body, EXPLAINED_BYTES_MAX).await?;
     let header = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.as_bytes());
     let host = header(HOST).map(|host| String::from_utf8_lossy(host).into_owned()).unwrap_or_default();
     let sample = Sample {
@@ -41,6 +42,10 @@ pub(super) async fn explain(
         received_at: admin.status.clock.now(),
         body,
     };
+    // One at a time: what an explanation takes is many times its body.
+    let turn = timeout(TURN_AWAITED, admin.explaining.acquire()).await;
+    let _turn =
+        turn.ok().and_then(Result::ok).ok_or_else(|| Problem::unavailable("others are being explained"))?;
     Ok(Json(ask(&admin.ingest, &admin.registry, &source, sample).await?))
 }
 

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Json,
-};
+use axum::{extract::State, response::Json};
 
-use super::{Admin, parameters::Parameters, problem::Problem};
+use super::{
+    Admin,
+    parameters::{InPath, Parameters},
+    problem::Problem,
+};
 use crate::operate::lanes::{self, LaneReport, UnknownSink};
 
 /// Writes nothing more to a sink.
 pub(super) async fn pause(
     State(admin): State<Arc<Admin>>,
-    Path(sink): Path<String>,
+    InPath(sink): InPath<String>,
     asked: Parameters,
 ) -> Result<Json<LaneReport>, Problem> {
     asked.finish()?;
@@ -23,7 +24,7 @@ pub(super) async fn pause(
 /// Writes to a sink again.
 pub(super) async fn resume(
     State(admin): State<Arc<Admin>>,
-    Path(sink): Path<String>,
+    InPath(sink): InPath<String>,
     asked: Parameters,
 ) -> Result<Json<LaneReport>, Problem> {
     asked.finish()?;

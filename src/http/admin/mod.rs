@@ -28,7 +28,9 @@ use axum::{
     response::{IntoResponse as _, Json},
     routing::{get, post},
 };
+use metrics::Counter;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::{access::Access, problem::Problem};
@@ -64,10 +66,14 @@ pub struct Admin {
     pub tail: Tail,
     /// The settings.
     pub reload: Arc<dyn Reload>,
-    /// Memory for bodies.
+    /// A permit for whoever is being explained.
+    pub explaining: Semaphore,
+    /// Memory for bodies; not that of deliveries, so that neither side can use up the other's.
     pub budget: MemoryBudget,
     /// Patience with bodies.
     pub body: BodyLimits,
+    /// Counts requests without a live token or session.
+    pub turned_away: Counter,
 }
 
 /// Everything under `/admin/v1`.
@@ -99,16 +105,36 @@ pub fn routes(admin: Arc<Admin>) -> Router {
     let session = Router::new()
         .route("/session", post(session::sign_in).delete(session::sign_out))
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
-    let api = session.merge(guarded).with_state(admin);
+    let api = session.merge(guarded).layer(middleware::map_response(uncached)).with_state(admin);
     Router::new().nest("/admin/v1", api)
 }
 
-/// Lets operators pass. What they are told belongs in no cache.
-async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response<Body> {
-    let mut response = match admin.access.admit(request.method(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    };
+/// What the operate listener answers on a path that it does not have.
+pub async fn nowhere() -> Response<Body> {
+    Problem::not_found("there is no such path on this listener").into_response()
+}
+
+/// What it answers after a panic; the details are in the log.
+pub fn broken() -> Response<Body> {
+    Problem::unavailable("internal trouble").into_response()
+}
+
+/// Lets operators pass, with the proof that they were let in.
+async fn guard(State(admin): State<Arc<Admin>>, mut request: Request, next: Next) -> Response<Body> {
+    match admin.access.admit(request.method(), request.headers()) {
+        Ok(admission) => {
+            request.extensions_mut().insert(admission);
+            next.run(request).await
+        }
+        Err(problem) => {
+            admin.turned_away.increment(1);
+            problem.into_response()
+        }
+    }
+}
+
+/// What operators are told belongs in no cache.
+async fn uncached(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -77,8 +81,23 @@ impl Parameters {
 
     /// Nothing else may be there.
     pub(super) fn finish(self) -> Result<(), Problem> {
-        // The name is the operator's own, but a mistyped query may hold anything.
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid("a parameter is not known here")) }
+        let Some(name) = self.0.into_keys().next() else { return Ok(()) };
+        // What is no plain word is not repeated: a mistyped query may hold anything.
+        let is_word = name.len() <= 32 && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'-'));
+        let name = if is_word { format!("`{name}`") } else { "a parameter".to_owned() };
+        Err(Problem::invalid(format!("{name} is not known here")))
+    }
+}
+
+/// Parts of a path, as text.
+pub(super) struct InPath<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Path::from_request_parts(head, state).await;
+        found.map(|Path(parts)| Self(parts)).map_err(|_| Problem::invalid("the path is not text"))
     }
 }
 

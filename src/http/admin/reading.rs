@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Json,
-};
+use axum::{extract::State, response::Json};
 
 use super::{
     Admin, Listed,
-    parameters::{self, Parameters},
+    parameters::{self, InPath, Parameters},
     problem::Problem,
 };
 use crate::{
@@ -51,7 +48,7 @@ pub(super) async fn events(
 /// What became of a delivery.
 pub(super) async fn receipt(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     mut asked: Parameters,
 ) -> Result<Json<ReceiptReport>, Problem> {
     let limit = asked.limit()?;
@@ -62,7 +59,7 @@ pub(super) async fn receipt(
 /// What became of one element of a delivery.
 pub(super) async fn receipt_element(
     State(admin): State<Arc<Admin>>,
-    Path((id, element)): Path<(String, String)>,
+    InPath((id, element)): InPath<(String, String)>,
     asked: Parameters,
 ) -> Result<Json<ReceiptReport>, Problem> {
     asked.finish()?;

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Json,
-};
+use axum::{body::Body, extract::State, response::Json};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     Admin, Listed,
-    parameters::{self, Parameters},
+    parameters::{self, InPath, Parameters},
     problem::Problem,
     request,
 };
@@ -59,7 +55,7 @@ pub(super) async fn summary(
 /// One refusal with its body.
 pub(super) async fn show(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     asked: Parameters,
 ) -> Result<Json<ShownRefusal>, Problem> {
     asked.finish()?;
@@ -117,7 +113,10 @@ pub(super) async fn replay(
         Asked::read(&admin, asked, body).await?;
     let Some(ids) = named(ids) else { return Ok(Json(ReplayReport { dry_run, ..ReplayReport::default() })) };
     let request = ReplayRequest { source, rule, received, ids, dry_run, cursor };
-    Ok(Json(admin.replay.run(&request).await?))
+    let report = admin.replay.run(&request).await?;
+    let ReplayReport { considered, stored, duplicates, .. } = &report;
+    tracing::info!(dry_run, considered, stored, duplicates, "refusals judged again as an operator asked");
+    Ok(Json(report))
 }
 
 #[derive(Serialize)]
@@ -131,10 +130,15 @@ pub(super) async fn discard(
     asked: Parameters,
     body: Body,
 ) -> Result<Json<Discarded>, Problem> {
-    let (Asked { source, rule, ids, all, dry_run, .. }, received) = Asked::read(&admin, asked, body).await?;
+    let (Asked { source, rule, ids, all, dry_run, cursor, .. }, received) =
+        Asked::read(&admin, asked, body).await?;
+    if cursor.is_some() {
+        return Err(Problem::invalid("`cursor` is not known here: one call discards all that are meant"));
+    }
     let Some(ids) = named(ids) else { return Ok(Json(Discarded { discarded: 0 })) };
     let filter = RefusalFilter { source, rule, state: None, received, ids };
     let discarded = refusals::discard(&admin.database, &filter, all, dry_run).await?;
+    tracing::info!(dry_run, discarded, "refusals discarded as an operator asked");
     Ok(Json(Discarded { discarded }))
 }
 

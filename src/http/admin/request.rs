@@ -12,7 +12,16 @@ const JSON_BYTES_MAX: usize = 1 << 20;
 
 /// A body as JSON of a shape that is known.
 pub(super) async fn json<T: DeserializeOwned>(admin: &Admin, body: Body) -> Result<T, Problem> {
-    let (bytes, _memory) = bytes(admin, body, JSON_BYTES_MAX).await?;
+    json_within(admin, body, JSON_BYTES_MAX).await
+}
+
+/// The same of at most so many bytes.
+pub(super) async fn json_within<T: DeserializeOwned>(
+    admin: &Admin,
+    body: Body,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let (bytes, _memory) = bytes(admin, body, bytes_max).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         // The parser's words may repeat what was sent; its place does not.
         let (line, column) = (error.line(), error.column());

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::HeaderMap,
     response::{
@@ -12,11 +13,12 @@ use axum::{
 };
 use futures_util::stream;
 
-use super::{Admin, parameters::Parameters, problem::Problem};
-use crate::operate::tail::{Follower, Notice, TailFilter, TailOutcome};
+use super::{Admin, access::Admission, parameters::Parameters, problem::Problem};
+use crate::operate::tail::{Notice, TailFilter, TailOutcome};
 
-/// How often a quiet stream says that it is alive. Proxies cut what is silent for a minute.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a quiet stream says that it is alive. The second time that a reader who has left is told so, its place is
+/// free again.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// Where a reader that was cut off had come to.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -24,6 +26,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// Records as they become durable.
 pub(super) async fn tail(
     State(admin): State<Arc<Admin>>,
+    Extension(admission): Extension<Admission>,
     headers: HeaderMap,
     mut asked: Parameters,
 ) -> Result<impl IntoResponse, Problem> {
@@ -48,9 +51,14 @@ pub(super) async fn tail(
     let from = last.map(|last| last.saturating_add(1));
     let follower =
         admin.tail.follow(filter, from).map_err(|error| Problem::unavailable(error.to_string()))?;
-    let notices = stream::unfold(follower, async |mut follower: Follower| {
-        let notice = follower.next().await?;
-        Some((Ok::<_, Infallible>(event(notice)), follower))
+    let notices = stream::unfold((follower, admission), async |(mut follower, admission)| {
+        let notice = tokio::select! {
+            // Who may no longer see what comes is cut off in the midst of it.
+            biased;
+            () = admission.ended() => None,
+            notice = follower.next() => notice,
+        };
+        notice.map(|notice| (Ok::<_, Infallible>(event(notice)), (follower, admission)))
     });
     Ok(Sse::new(notices).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
