@@ -23,3 +23,6 @@ INSERT INTO prunings (only_row, events, refusals) SELECT 1,
     greatest(0, (SELECT coalesce(sum(refusal_rows), 0) FROM cursors) - (SELECT count(*) FROM refusals));
 
 COMMENT ON TABLE prunings IS 'How many rows were ever deleted';
+
+-- What an operator asks first: how many of which rule, and since when. It covers the question, bodies are not walked.
+CREATE INDEX refusals_summary ON refusals (state, source, rule, received_at);

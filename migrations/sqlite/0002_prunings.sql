@@ -19,3 +19,6 @@ CREATE TABLE prunings (
 INSERT INTO prunings (only_row, events, refusals) SELECT 1,
     max(0, (SELECT coalesce(sum(stored), 0) FROM cursors) - (SELECT count(*) FROM events)),
     max(0, (SELECT coalesce(sum(refusal_rows), 0) FROM cursors) - (SELECT count(*) FROM refusals));
+
+-- What an operator asks first: how many of which rule, and since when. It covers the question, bodies are not walked.
+CREATE INDEX refusals_summary ON refusals (state, source, rule, received_at);

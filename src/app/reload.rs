@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     clock::Clock,
-    config::{Config, Origin, mistake::Mistake},
+    config::{
+        Config, Origin,
+        mistake::{Mistake, Mistakes},
+    },
     http::admin::access::Access,
     ingest::registry::Registry,
     operate::{
@@ -26,17 +29,28 @@ pub(super) struct Reloader {
     pub(super) busy: Mutex<()>,
 }
 
+impl Reloader {
+    fn refuse(&self, mistakes: Mistakes) -> Vec<SettingsMistake> {
+        self.settings.refused();
+        Metric::ConfigReloadSuccessful.gauge(&[]).set(0.0);
+        for mistake in &mistakes.0 {
+            tracing::error!(%mistake, "settings not reloaded, the old ones stay in force");
+        }
+        mistakes.0.into_iter().map(told).collect()
+    }
+}
+
 impl Reload for Reloader {
     /// Deliveries under way keep the settings they began with.
     fn reload(&self) -> Result<Reloaded, Vec<SettingsMistake>> {
         let _one_at_a_time = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let config = self.origin.load(Clock::default().now()).map_err(|mistakes| {
-            self.settings.refused();
-            Metric::ConfigReloadSuccessful.gauge(&[]).set(0.0);
-            for mistake in &mistakes.0 {
-                tracing::error!(%mistake, "settings not reloaded, the old ones stay in force");
-            }
-            mistakes.0.into_iter().map(told).collect::<Vec<_>>()
+        let mut config =
+            self.origin.load(Clock::default().now()).map_err(|mistakes| self.refuse(mistakes))?;
+        // Settings that no longer name a token get one of ours: nobody is locked out.
+        config.ensure_operator_token().map_err(|error| {
+            let message = format!("the operator token cannot be kept: {error}");
+            let (origin, key) = (config.data_dir.display().to_string(), "operate.token".to_owned());
+            self.refuse(Mistakes(vec![Mistake { origin, line: None, key, message }]))
         })?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");

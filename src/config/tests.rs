@@ -192,3 +192,13 @@ fn an_empty_allowlist_is_not_an_absent_one() {
     assert_eq!(allowed("allowed_channels = [\"MOBILE\"]"), Some(true));
     assert_eq!(allowed("preset = \"edx\""), Some(false));
 }
+
+#[test]
+fn what_stands_at_the_top_and_is_no_setting_is_a_mistake() {
+    for text in
+        ["foo = 1", "[sourcez]\na = 1", "[sources.web]\nkind = \"segment\"", "[refusal]\nkeep = \"90d\""]
+    {
+        let mistakes = read_text(text, &[]).unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].contains("unknown key"), "{text}: {mistakes:?}");
+    }
+}

@@ -235,7 +235,9 @@ fn spool_status(spool: &Spool, rate: Rate) -> SpoolStatus {
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
 fn seconds_left(status: &spool::Status, rate: Rate) -> Option<f64> {
-    let room = status.max_bytes.saturating_sub(status.bytes) as f64;
+    // Whatever ends first: the quota or the disk.
+    let quota = status.max_bytes.saturating_sub(status.bytes);
+    let room = status.free_bytes.map_or(quota, |free| free.min(quota)) as f64;
     (rate.bytes_per_second > 0.0).then(|| room / rate.bytes_per_second)
 }
 

@@ -169,6 +169,32 @@ fn a_canary_is_found_in_every_form() {
     assert!(shown.places_of(&canary).is_empty());
 }
 
+/// Does what an operator does, with the right token and with one that is nearly right.
+fn operate(server: &Server<'_>, shown: &mut Shown, token: &Canary) {
+    let bearer = |request: Request, token: &str| request.header("Authorization", &format!("Bearer {token}"));
+    let nearly = format!("{}x", token.word);
+    for offered in [&token.word, &nearly] {
+        let sign_in = Request::post("/admin/v1/session", format!(r#"{{"token":"{offered}"}}"#));
+        let answer = sign_in.send(server.operate).unwrap();
+        shown.answer(&answer);
+        if let Some(cookie) = answer.header("set-cookie") {
+            let session = cookie.split(';').next().unwrap();
+            let status = Request::new("GET", "/admin/v1/status").header("Cookie", session);
+            shown.answer(&status.send(server.operate).unwrap().expect(200));
+        }
+        for target in ["status", "events", "refusals", "audit", &format!("events?user={offered}")] {
+            let request = bearer(Request::new("GET", &format!("/admin/v1/{target}")), offered);
+            // A search repeats nothing of what was searched for.
+            shown.answer(&request.send(server.operate).unwrap());
+        }
+        let body = format!(r#"{{"type":"track","userId":"u","odd":"{offered}"}}"#);
+        let explain = Request::post("/admin/v1/explain?source=nobody", body);
+        shown.answer(&bearer(explain, offered).send(server.operate).unwrap());
+        let prune = Request::post("/admin/v1/prune", format!(r#"{{"before":"{offered}"}}"#));
+        shown.answer(&bearer(prune, offered).send(server.operate).unwrap());
+    }
+}
+
 #[test]
 fn secrets_of_senders_and_operators_are_shown_nowhere() {
     let (key, signing, token) =
@@ -182,8 +208,8 @@ fn secrets_of_senders_and_operators_are_shown_nowhere() {
         "secrets = [{{ id = \"k\", env = \"CANARY\" }}]\nsigning_secret = {{ value = \"{}\" }}",
         signing.word
     );
-    let operate = format!("[operate]\ntoken = {{ value = \"{}\" }}\n", token.word);
-    let site = Site::new(&[operate, source("web", &secrets), source("signed", &signed)].concat())
+    let operated = format!("[operate]\ntoken = {{ value = \"{}\" }}\n", token.word);
+    let site = Site::new(&[operated, source("web", &secrets), source("signed", &signed)].concat())
         .with_variable("CANARY", &key.word)
         .with_variable("TIDEGATE_LOG", TALKATIVE);
     site.write("canary", &key.word);
@@ -192,9 +218,7 @@ fn secrets_of_senders_and_operators_are_shown_nowhere() {
 
     deliver(&server, &mut shown, &key, &in_request_id, &in_body);
     malformed(&server, &mut shown, &key);
-    let authorised =
-        Request::new("GET", "/metrics").header("Authorization", &format!("Bearer {}", token.word));
-    shown.answer(&authorised.send(server.operate).unwrap());
+    operate(&server, &mut shown, &token);
     site.write("tidegate.toml", "nonsense");
     server.signal("HUP");
     until("the reload fails", || server.log().contains("settings not reloaded").then_some(()));

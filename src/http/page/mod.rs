@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{
         HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
         header::{
@@ -169,10 +169,11 @@ async fn serve(State(served): State<Arc<Served>>, request: HeaderMap) -> Respons
 
 async fn serve_asset(
     State(assets): State<Arc<[Served]>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     request: HeaderMap,
 ) -> Response<Body> {
-    let found = assets.iter().find(|served| served.file.name == name);
+    // No file of ours has a name that is no text.
+    let found = name.ok().and_then(|Path(name)| assets.iter().find(|served| served.file.name == name));
     found.map_or_else(|| status(StatusCode::NOT_FOUND), |served| served.answer(&request))
 }
 

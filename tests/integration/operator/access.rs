@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{assert_problem, get, request, send, token};
 use crate::{
-    client::Request,
-    server::{Site, web},
+    client::{Connection, Request},
+    server::{Site, track, until, web},
 };
 
 #[test]
@@ -98,7 +98,8 @@ fn what_is_asked_wrongly_is_told_by_its_name() {
         ("/refusals?state=old", "state"),
         ("/receipts/7", "UUID"),
         ("/tail?outcome=lost", "outcome"),
-        ("/status?verbose", "not known"),
+        ("/status?verbose", "`verbose`"),
+        ("/receipts/%ff", "path"),
     ] {
         let answer = send(&server, &request(&server, "GET", target));
         assert_problem(&answer, 400, "invalid_parameter");
@@ -119,4 +120,40 @@ fn what_is_asked_wrongly_is_told_by_its_name() {
     let answer = send(&server, &request(&server, "POST", "/prune").with_body(large));
     assert_problem(&answer, 413, "too_large");
     assert_problem(&send(&server, &request(&server, "POST", "/lanes/kafka/pause")), 404, "not_found");
+}
+
+#[test]
+fn a_token_that_the_settings_name_no_longer_is_replaced_by_one_of_ours() {
+    let named = |token: &str| format!("[operate]\ntoken = {{ value = \"{token}\" }}\n{}", web(""));
+    let site = Site::new(&named("0123456789abcdef0123456789abcdef"));
+    let server = site.start();
+    let ask = |token: &str| {
+        let request =
+            Request::new("GET", "/admin/v1/status").header("Authorization", &format!("Bearer {token}"));
+        request.send(server.operate).unwrap().status
+    };
+    assert_eq!(ask("0123456789abcdef0123456789abcdef"), 200);
+    site.write_settings(&web(""));
+    server.signal("HUP");
+    until("the old token opens no longer", || (ask("0123456789abcdef0123456789abcdef") == 401).then_some(()));
+    assert_eq!(ask(&token(&server)), 200);
+}
+
+#[test]
+fn a_flood_of_unfinished_sign_ins_takes_nothing_from_senders() {
+    let site = Site::new(&format!("[collect]\nbody_memory = \"4MiB\"\n{}", web("")));
+    let server = site.start();
+    let mut unfinished = Vec::new();
+    for _ in 0..64 {
+        let mut connection = Connection::open(server.operate).unwrap();
+        connection
+            .write(b"POST /admin/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n{")
+            .unwrap();
+        unfinished.push(connection);
+    }
+    for index in 0..20 {
+        server.post(track(&format!("m{index}"))).expect(200);
+    }
+    let status = server.metrics().get("tidegate_operators_turned_away_total");
+    assert_eq!(status, Some(0.0));
 }

@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::Value;
 
-use super::{refused, request, token};
-use crate::server::{Server, Site, track, web};
+use super::{assert_problem, refused, request, send, token};
+use crate::server::{Server, Site, track, until, web};
 
 /// A reader of server-sent events.
 struct Tail(BufReader<TcpStream>);
@@ -95,4 +95,43 @@ fn a_reader_goes_on_where_it_left_off() {
     let mut tail = Tail(reader);
     let keys: Vec<Value> = (0..2).map(|_| tail.next().1["dedup_key"].clone()).collect();
     assert_eq!(keys, ["b", "c"]);
+}
+
+#[test]
+fn a_tail_ends_with_the_token_that_opened_it() {
+    let named = |token: &str| format!("[operate]\ntoken = {{ value = \"{token}\" }}\n{}", web(""));
+    let site = Site::new(&named("0123456789abcdef0123456789abcdef"));
+    let server = site.start();
+    let stream = TcpStream::connect(server.operate).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let mut reader = BufReader::new(stream);
+    let ask = "GET /admin/v1/tail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 0123456789abcdef0123456789abcdef\r\n\r\n";
+    reader.get_mut().write_all(ask.as_bytes()).unwrap();
+    let mut tail = Tail(reader);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(tail.0.read_line(&mut head).unwrap() > 0, "{head}");
+    }
+    server.post(track("before")).expect(200);
+    assert_eq!(tail.next().1["dedup_key"], "before");
+    site.write_settings(&named("fedcba9876543210fedcba9876543210"));
+    server.signal("HUP");
+    // The chunk of no bytes ends the answer; the connection may go on.
+    let mut line = String::new();
+    while line != "0\r\n" {
+        line.clear();
+        assert!(tail.0.read_line(&mut line).unwrap() > 0, "the connection ended before the answer");
+        assert!(!line.starts_with("event: "), "{line}");
+    }
+}
+
+#[test]
+fn a_reader_who_left_gives_its_place_to_another() {
+    let site = Site::new(&web(""));
+    let server = site.start();
+    let all: Vec<Tail> = (0..16).map(|_| Tail::open(&server, "")).collect();
+    let one_more = request(&server, "GET", "/tail");
+    assert_problem(&send(&server, &one_more), 503, "unavailable");
+    drop(all);
+    until("a place is free", || (one_more.send(server.operate).ok()?.status == 200).then_some(()));
 }
