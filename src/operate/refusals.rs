@@ -26,8 +26,8 @@ pub enum DiscardError {
 }
 
 /// Discards the new refusals of a filter and counts them; a dry run only counts. A filter that names nothing means all of
-/// them only where that is said.
-pub async fn discard(
+/// them only where that is said. To be called in turn with replays: [`Replay::discard`](super::replay::Replay::discard).
+pub(super) async fn discard(
     database: &Database,
     filter: &RefusalFilter,
     is_all_meant: bool,

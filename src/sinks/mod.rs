@@ -9,6 +9,8 @@ pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod row;
 mod sql;
 
@@ -54,7 +56,8 @@ pub struct Written {
     pub stored: u64,
     /// Events that were there already, by id or by key, with the same content.
     pub duplicates: u64,
-    /// Events whose key is taken by other content; kept as refusals.
+    /// Events whose key is taken by other content; kept as refusals. Where a replay made the event from a refusal, that
+    /// one's row is there already: it keeps what it has, and is new again if it was called replayed.
     pub conflicts: u64,
     /// Refusals of the batch, stored now or before.
     pub refusals: u64,

@@ -27,6 +27,7 @@ pub struct SqliteSink {
     clock: Clock,
     insert_events: RowStatement,
     insert_refusals: RowStatement,
+    reopen_refusals: RowStatement,
     find_uninserted: RowStatement,
 }
 
@@ -49,6 +50,11 @@ impl SqliteSink {
                  path, host, content_type, config_version, body, truncated, body_hash, metadata) VALUES ",
                 "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 " ON CONFLICT (refusal_id) DO NOTHING",
+            ),
+            reopen_refusals: RowStatement::new(
+                "UPDATE refusals SET state = 'new' WHERE state = 'replayed' AND refusal_id IN (",
+                "?",
+                ")",
             ),
             find_uninserted: RowStatement::new(
                 "WITH batch (ordinal, event_id, source, dedup_key) AS (VALUES ",
@@ -89,7 +95,26 @@ impl SqliteSink {
             }
             refusal_rows += statement.execute(&mut *connection).await?.rows_affected();
         }
+        if refusal_rows < refusals.len() as u64 {
+            self.reopen(connection, &conflicts).await?;
+        }
         Ok(sql::inserted(batch, stored, &conflicts, refusal_rows))
+    }
+
+    /// An event that is not stored after all leaves no refusal that says it was replayed.
+    async fn reopen(
+        &self,
+        connection: &mut SqliteConnection,
+        conflicts: &[Refusal],
+    ) -> Result<(), SinkError> {
+        for (sql, conflicts) in self.reopen_refusals.pieces(conflicts) {
+            let mut statement = sqlx::query(sql);
+            for conflict in conflicts {
+                statement = statement.bind(conflict.refusal_id().to_string());
+            }
+            statement.execute(&mut *connection).await?;
+        }
+        Ok(())
     }
 
     /// Those of the events whose id is not stored, with the owner of their key.

@@ -137,7 +137,7 @@ pub(super) async fn discard(
     }
     let Some(ids) = named(ids) else { return Ok(Json(Discarded { discarded: 0 })) };
     let filter = RefusalFilter { source, rule, state: None, received, ids };
-    let discarded = refusals::discard(&admin.database, &filter, all, dry_run).await?;
+    let discarded = admin.replay.discard(&filter, all, dry_run).await?;
     tracing::info!(dry_run, discarded, "refusals discarded as an operator asked");
     Ok(Json(Discarded { discarded }))
 }

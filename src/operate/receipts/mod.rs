@@ -4,7 +4,8 @@
 //! letters, from the dead letters to the database. Whoever looks in the same order meets it: first the spool, from
 //! where the slowest lane stands, then the letters, and the database last. A lane's cursor passes a record only when
 //! it is stored or dead, and a letter goes only when its record is stored; so what the spool does not show any more is
-//! further on, where nobody has looked yet. Where it was met twice, the later place counts.
+//! further on, where nobody has looked yet. Where it was met twice, the later place counts. Only a refusal that was
+//! replayed has left for the spool again, so that it counts where nothing else was met.
 
 mod unsettled;
 
@@ -26,7 +27,7 @@ use crate::{
     store::{
         events::{self, StoredEvent},
         page::Page,
-        refusals::{self, StoredRefusal},
+        refusals::{self, RefusalState, StoredRefusal},
     },
 };
 
@@ -199,9 +200,14 @@ fn report(
             let known_up_to = ends.filter_map(|id| wanted.element(id)).min();
             let refusals = refusals.items.into_iter().filter_map(|refusal| {
                 let element = wanted.element(refusal.refusal_id)?;
-                Some((element, Outcome::Refused { refusal: Box::new(refusal) }))
+                Some((element, refusal))
             });
-            outcomes.extend(refusals);
+            for (element, refusal) in refusals {
+                if refusal.state == RefusalState::Replayed && outcomes.contains_key(&element) {
+                    continue;
+                }
+                outcomes.insert(element, Outcome::Refused { refusal: Box::new(refusal) });
+            }
             let events = events.items.into_iter().filter_map(|event| {
                 let element = wanted.element(event.event_id)?;
                 Some((element, Outcome::Stored { event: Box::new(event) }))

@@ -174,6 +174,26 @@ async fn a_delivery_is_shown_element_by_element_wherever_each_is() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_was_replayed_hides_nothing_of_its_event() {
+    let mut house = House::new(64 << 20);
+    for element in 0..5 {
+        house.append(&Wire::Refusal(refusal(element))).await;
+    }
+    house.settle().await;
+    let ids: Vec<_> = (0..4).map(|element| refusal(element).refusal_id()).collect();
+    refusals::mark(&house.database.handle(), &ids, RefusalState::Replayed).await.unwrap();
+    house.append(&Wire::Event(event(1))).await;
+    house.bury(&event(2));
+    house.append(&Wire::Event(event(4))).await;
+    let want = [(0, "refused"), (1, "in_spool"), (2, "dead"), (3, "refused"), (4, "refused")];
+    assert_eq!(
+        outcomes(&house.find(None, 100).await),
+        want,
+        "the last one is new: it is not known to be replayed"
+    );
+}
+
+#[tokio::test]
 async fn no_more_is_shown_than_was_asked_for_and_it_is_said_that_there_is_more() {
     let mut house = House::new(64 << 20);
     for element in [0, 2, 4, 6] {

@@ -20,10 +20,11 @@ use crate::{
         answer::Trouble,
         registry::{Doors, Registry},
     },
+    operate::refusals::{DiscardError, discard},
     spool::Receipt,
     store::{
         range::TimeRange,
-        refusals::{self, RefusalFilter, RefusalState, StoredRefusal},
+        refusals::{self, Marking, RefusalFilter, RefusalState, StoredRefusal},
     },
 };
 
@@ -40,7 +41,8 @@ pub struct Replay {
     database: Database,
     ingest: Arc<Ingest>,
     registry: Arc<Registry>,
-    /// Two calls at once would do no harm, and count the same refusals twice.
+    /// Two replays at once would do no harm, and count the same refusals twice. A discard at the same time would call
+    /// refusals discarded whose events are stored.
     turn: Mutex<()>,
 }
 
@@ -61,7 +63,10 @@ pub struct ReplayRequest {
     pub cursor: Option<Uuid>,
 }
 
-/// Why a call did nothing. One that did something answers with that, and the next call with this.
+/// Why a call settled nothing. One that settled something answers with that, and the next call with this.
+///
+/// Events may have been appended all the same: where the spool's answer or the database's last word was not heard. Who
+/// calls again appends them once more under the same ids, and lanes store each once.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// Our own trouble.
@@ -81,7 +86,7 @@ impl Replay {
     /// Considers some of the refusals, the oldest first. To drop this in the midst is as good as a crash.
     ///
     /// # Errors
-    /// When nothing could be done at all.
+    /// When no refusal could be settled.
     pub async fn run(&self, request: &ReplayRequest) -> Result<ReplayReport, ReplayError> {
         let _turn = self.turn.lock().await;
         let mut call = Call {
@@ -108,6 +113,17 @@ impl Replay {
         };
         call.report.next = call.after.filter(|_| !is_done).map(|after| after.to_string());
         Ok(call.report)
+    }
+
+    /// Discards the new refusals of a filter and counts them, when no replay is under way; a dry run only counts.
+    pub async fn discard(
+        &self,
+        filter: &RefusalFilter,
+        is_all_meant: bool,
+        dry_run: bool,
+    ) -> Result<u64, DiscardError> {
+        let _turn = self.turn.lock().await;
+        discard(&self.database, filter, is_all_meant, dry_run).await
     }
 }
 
@@ -167,17 +183,23 @@ impl Call<'_> {
         }
     }
 
-    /// Appends what is to be stored, then marks what is settled, and only then counts it.
+    /// Marks what is settled, appends what is to be stored, commits the marks, and only then counts it.
+    ///
+    /// The marks come first for two reasons. A database that cannot be written to says so before anything is appended, so
+    /// that calling again does not fill the spool with copies. And a lane that finds no place for one of the events,
+    /// however soon, waits for its refusal and has the last word on it.
     async fn settle(&mut self, judged: Vec<(Uuid, Again)>) -> Result<(), ReplayError> {
         self.keys.look_up(&self.replay.database, judged.iter().flat_map(|(_, again)| again.events())).await?;
         let last = judged.last().map(|(id, _)| *id);
         let portion = Portion::of(judged, &mut self.keys);
-        if !self.dry_run {
+        if !self.dry_run && !portion.changes_nothing() {
+            let marking =
+                Marking::begin(&self.replay.database, &portion.replayed, RefusalState::Replayed).await?;
             if !portion.append.is_empty() {
                 // Only with this in hand may a refusal be called replayed.
                 let _proof: Receipt = self.replay.ingest.append_again(&self.doors, &portion.append).await?;
             }
-            refusals::mark(&self.replay.database, &portion.replayed, RefusalState::Replayed).await?;
+            marking.commit().await?;
         }
         self.report.add(portion.counts);
         self.after = last.or(self.after);

@@ -86,6 +86,11 @@ impl Portion {
         portion
     }
 
+    /// Whether all of its refusals stay as they are, and nothing is stored.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.append.is_empty() && self.replayed.is_empty()
+    }
+
     /// Whether nothing of the element is missing any more.
     fn decide(&mut self, fate: Fate, keys: &mut Keys) -> bool {
         let counts = &mut self.counts;

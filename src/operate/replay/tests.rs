@@ -3,7 +3,7 @@
 mod house;
 mod proptests;
 
-use std::io::Write as _;
+use std::{future::ready, io::Write as _, pin::pin};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -18,13 +18,12 @@ use crate::{
     ingest::answer::Trouble,
     operate::{
         record::ShownBody,
-        refusals::{DiscardError, discard, show},
+        refusals::{DiscardError, show},
     },
     sources::{Kind, Limits, Source, bof, segment::Users},
     store::{
         range::TimeRange,
-        refusals::{RefusalFilter, RefusalState},
-        retention::{Aim, Prune, Sweep},
+        refusals::{Marking, RefusalFilter, RefusalState},
     },
 };
 
@@ -159,7 +158,7 @@ on_both! {
     }
 
     /// The mended event is in the spool and not in the tables yet: the lane finds what the look-up could not.
-    async fn a_key_that_is_still_in_the_spool_ends_the_same(database: TestDatabase) {
+    async fn a_key_that_is_still_in_the_spool_is_found_by_the_lane_and_the_next_replay(database: TestDatabase) {
         let house = House::new(&database, vec![source(strict())]).await;
         house.send(&event("k", "x")).await;
         house.drain().await;
@@ -169,7 +168,10 @@ on_both! {
         house.drain().await;
         let (events, refusals) = (house.events().await, house.refusals().await);
         assert_eq!((events.len(), events[0].user_id.as_deref()), (1, Some("mended")));
-        assert_eq!((refusals.len(), refusals[0].state), (1, RefusalState::Replayed));
+        assert_eq!((refusals.len(), refusals[0].state), (1, RefusalState::New));
+        let again = house.replay(&everything()).await;
+        assert_eq!((again.considered, again.stored, again.duplicates), (1, 0, 1));
+        assert_eq!(house.refusals().await[0].state, RefusalState::Replayed);
         let kept = show(&house.database, refusals[0].refusal_id).await.unwrap().unwrap();
         assert_eq!(kept.body, ShownBody::Text(event("k", "x")), "its bytes are still there");
     }
@@ -226,15 +228,82 @@ on_both! {
         assert_eq!((report.stored, report.refused["dedup.conflict"]), (0, 1));
         assert_eq!(house.refusals().await[0].state, RefusalState::New);
 
-        let prune = Prune { before: RECEIVED_AT + 1, user: None, events: true, refusals: false };
-        let mut sweep = Sweep::new(prune, Aim::Delete);
-        while sweep.step(&house.database, 100).await.unwrap().is_some() {}
+        house.prune_events(RECEIVED_AT + 1).await;
         assert_eq!(house.events().await.len(), 0);
         assert_eq!(house.replay(&everything()).await.stored, 1);
         house.drain().await;
         let (events, refusals) = (house.events().await, house.refusals().await);
         assert_eq!((events[0].user_id.as_deref(), events[0].event_id), (Some("second"), refusals[0].refusal_id));
         assert_eq!(refusals[0].state, RefusalState::Replayed);
+    }
+
+    /// The lane comes upon the event between the spool's receipt and the commit of the refusal's new state.
+    async fn a_lane_has_the_last_word_however_soon_it_comes(database: TestDatabase) {
+        let house = House::new(&database, vec![source(lenient())]).await;
+        house.send(&event("k", "first")).await;
+        house.send_at(&event("k", "second"), RECEIVED_AT + 1_000_000).await;
+        house.drain().await;
+        house.prune_events(RECEIVED_AT + 1).await;
+        house.send(&event("k", "third")).await;
+
+        let second = [house.refusals().await[0].refusal_id];
+        let marking = Marking::begin(&house.database, &second, RefusalState::Replayed).await.unwrap();
+        house.append_without_marking().await;
+        let mut lane = pin!(house.drain());
+        tokio::select! {
+            () = &mut lane => panic!("the lane did not wait"),
+            () = house.somebody_waits_for_a_row() => {}
+        }
+        let (marked, ()) = tokio::join!(marking.commit(), lane);
+        assert_eq!((marked.unwrap(), house.events().await[0].user_id.as_deref()), (1, Some("third")));
+        assert_eq!(house.refusals().await[0].state, RefusalState::New);
+    }
+
+    async fn a_database_that_only_reads_gets_no_copies_appended(database: TestDatabase) {
+        let house = House::new(&database, vec![source(strict())]).await;
+        house.send(&event("a", "x")).await;
+        house.drain().await;
+        house.settings(vec![source(lenient())]);
+        let end = house.spool.end();
+        house.shut_refusals().await;
+        for _ in 0..2 {
+            let failed = house.replay.run(&everything()).await.unwrap_err();
+            assert!(matches!(failed, ReplayError::Storage(_)), "{failed:?}");
+            assert_eq!(house.spool.end(), end);
+        }
+        assert_eq!(house.replay(&dry()).await.stored, 1);
+        house.open_refusals().await;
+        assert_eq!(house.replay(&everything()).await.stored, 1);
+        assert_eq!((house.spool.end(), house.refusals().await[0].state), (end + 1, RefusalState::Replayed));
+    }
+
+    async fn a_discard_waits_for_a_replay(database: TestDatabase) {
+        let house = House::new(&database, vec![source(strict())]).await;
+        for index in 0..30 {
+            house.send(&event(&format!("m{index}"), "x")).await;
+        }
+        house.drain().await;
+        house.settings(vec![source(lenient())]);
+        let (request, all) = (everything(), RefusalFilter::default());
+        let mut replay = pin!(house.replay.run(&request));
+        let mut discard = pin!(house.replay.discard(&all, true, false));
+        tokio::select! {
+            biased;
+            _ = &mut replay => panic!("it has read nothing yet"),
+            () = ready(()) => {}
+        }
+        // Time enough for a discard that does not wait.
+        for _ in 0..50 {
+            tokio::select! {
+                biased;
+                _ = &mut discard => panic!("the discard did not wait"),
+                _ = house.refusals() => {}
+            }
+        }
+        let (replayed, discarded) = tokio::join!(replay, discard);
+        house.drain().await;
+        assert_eq!((replayed.unwrap().stored, discarded.unwrap()), (30, 0));
+        assert!(house.refusals().await.iter().all(|refusal| refusal.state == RefusalState::Replayed));
     }
 
     async fn a_body_with_a_bad_element_stays_in_the_list_and_its_good_ones_are_stored(database: TestDatabase) {
@@ -325,16 +394,16 @@ on_both! {
             house.send(body).await;
         }
         house.drain().await;
-        let (database, all) = (&house.database, RefusalFilter::default());
-        let unbounded = discard(database, &all, false, false).await.unwrap_err();
+        let (replay, all) = (&house.replay, RefusalFilter::default());
+        let unbounded = replay.discard(&all, false, false).await.unwrap_err();
         assert!(matches!(unbounded, DiscardError::Unbounded));
         let of_rule = RefusalFilter { rule: Some("user.missing".into()), ..all.clone() };
         for dry_run in [true, false] {
-            assert_eq!(discard(database, &of_rule, false, dry_run).await.unwrap(), 1);
+            assert_eq!(replay.discard(&of_rule, false, dry_run).await.unwrap(), 1);
         }
-        assert_eq!(discard(database, &all, true, false).await.unwrap(), 2);
+        assert_eq!(replay.discard(&all, true, false).await.unwrap(), 2);
         assert_eq!(house.replay(&everything()).await.considered, 0, "what is discarded is not replayed");
-        let shown = show(database, house.refusals().await[0].refusal_id).await.unwrap().unwrap();
+        let shown = show(&house.database, house.refusals().await[0].refusal_id).await.unwrap().unwrap();
         let shown = serde_json::to_value(&shown).unwrap();
         assert_eq!((&shown["body"]["encoding"], &shown["state"]), (&"utf-8".into(), &"discarded".into()));
         assert_eq!(shown["metadata"], serde_json::json!({}));

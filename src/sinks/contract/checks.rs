@@ -109,6 +109,30 @@ pub(super) async fn other_content_under_a_key_is_kept_as_a_refusal(house: &House
     assert_accounted(house, 1).await;
 }
 
+/// A replay appends an event under its refusal's id, and a third event has the key by then.
+pub(super) async fn a_conflict_reopens_the_refusal_that_was_called_replayed(house: &House) {
+    let judged = Refusal { rule: "user.missing".into(), ..refusal(3) };
+    let rows = [keyed(1, "a"), keyed(2, "a")];
+    house.sink.write(&batch(1, true, 0, &rows, &[judged.clone(), refusal(9)])).await.unwrap();
+    let (conflict, judged_id, other) = (rows[1].event_id(), judged.refusal_id(), refusal(9).refusal_id());
+    for id in [conflict, judged_id, other] {
+        house.set_replayed(id).await;
+    }
+    // A refusal that comes again, and an event that is stored, say nothing against it.
+    house.sink.write(&batch(1, false, 4, &[keyed(9, "free")], &[refusal(9)])).await.unwrap();
+    assert_eq!(house.replayed().await, [conflict, judged_id, other]);
+
+    let before = house.cursor(1).await.unwrap();
+    let written =
+        house.sink.write(&batch(1, false, 6, &[rows[1].clone(), keyed(3, "a")], &[])).await.unwrap();
+    assert_eq!(written, Written { conflicts: 2, ..NOTHING });
+    assert_eq!(house.replayed().await, [other]);
+    let kept = [Refusal::conflict(&rows[1]), judged, refusal(9)];
+    assert_eq!(house.refusals().await, kept, "each row keeps what it has");
+    assert_eq!(house.cursor(1).await.unwrap().refusal_rows, before.refusal_rows, "none was inserted");
+    assert_accounted(house, 1).await;
+}
+
 pub(super) async fn keys_belong_to_their_source_and_null_is_no_key(house: &House) {
     let elsewhere = Event { source: "web".into(), ..keyed(2, "a") };
     let same_content = |number| Event { event_id_low: number, ..event(3) };

@@ -37,6 +37,17 @@ pub(super) async fn a_row_that_a_strange_constraint_holds_back_is_poison(house: 
     assert_eq!(house.cursor(1).await.unwrap().next_sequence, 1);
 }
 
+/// What an operator does not want is not brought back by a copy of its event.
+pub(super) async fn a_discarded_refusal_stays_so(house: &House) {
+    let rows = [keyed(1, "a"), keyed(2, "a")];
+    house.sink.write(&batch(1, true, 0, &rows, &[])).await.unwrap();
+    house.execute("UPDATE refusals SET state = 'discarded'").await;
+    let written = house.sink.write(&batch(1, false, 2, &rows[1..], &[])).await.unwrap();
+    assert_eq!(written.conflicts, 1);
+    house.execute("UPDATE refusals SET state = 'replayed' WHERE state = 'discarded'").await;
+    assert_eq!(house.replayed().await, [rows[1].event_id()], "it was still discarded");
+}
+
 /// Writes are dropped after so many steps. Whether one was committed or not, the same write again completes it, or
 /// finds it complete: no row is missing and none is there twice.
 pub(super) async fn a_write_that_was_abandoned_is_whole_or_nothing(house: &House) {

@@ -79,20 +79,46 @@ impl House {
 
     /// All refusals by id, as they are stored.
     pub(super) async fn refusals(&self) -> Vec<Refusal> {
-        let sql = match &self.storage {
-            Storage::Memory(sink) => return sink.refusals(),
-            Storage::Sql(database) if database.handle().kind() == Kind::Sqlite => {
-                "SELECT * FROM refusals ORDER BY refusal_id".into()
-            }
-            Storage::Sql(_) => format!(
-                "SELECT *, refusal_id::text, metadata::text, {} FROM refusals ORDER BY refusals.refusal_id",
-                as_text("received_at")
-            ),
-        };
-        match self.select(&sql).await {
+        if let Storage::Memory(sink) = &self.storage {
+            return sink.refusals();
+        }
+        match self.refusal_rows().await {
             Rows::Sqlite(rows) => rows.iter().map(sqlite::refusal).collect(),
             Rows::Postgres(rows) => rows.iter().map(postgres::refusal).collect(),
         }
+    }
+
+    /// The refusals that are called replayed, by id.
+    pub(super) async fn replayed(&self) -> Vec<Uuid> {
+        if let Storage::Memory(sink) = &self.storage {
+            return sink.replayed();
+        }
+        match self.refusal_rows().await {
+            Rows::Sqlite(rows) => rows.iter().filter_map(sqlite::replayed).collect(),
+            Rows::Postgres(rows) => rows.iter().filter_map(postgres::replayed).collect(),
+        }
+    }
+
+    /// Calls a refusal replayed, if there is one of this id.
+    pub(super) async fn set_replayed(&self, id: Uuid) {
+        match &self.storage {
+            Storage::Memory(sink) => sink.set_replayed(id),
+            Storage::Sql(_) => {
+                self.execute(&format!("UPDATE refusals SET state = 'replayed' WHERE refusal_id = '{id}'"))
+                    .await;
+            }
+        }
+    }
+
+    async fn refusal_rows(&self) -> Rows {
+        let sql = match &self.storage {
+            Storage::Sql(database) if database.handle().kind() == Kind::Postgres => format!(
+                "SELECT *, refusal_id::text, metadata::text, {} FROM refusals ORDER BY refusals.refusal_id",
+                as_text("received_at")
+            ),
+            _ => "SELECT * FROM refusals ORDER BY refusal_id".into(),
+        };
+        self.select(&sql).await
     }
 
     /// The lane's row of `cursors`.
@@ -229,7 +255,6 @@ macro_rules! readers {
             }
 
             pub(super) fn refusal(row: &$row) -> Refusal {
-                assert_eq!(get::<String>(row, "state"), "new");
                 let (refusal_id_high, refusal_id_low) = id(row, "refusal_id");
                 Refusal {
                     refusal_id_high,
@@ -250,6 +275,11 @@ macro_rules! readers {
                     host: get(row, "host"),
                     metadata: metadata(row),
                 }
+            }
+
+            /// The id of a refusal that is called replayed.
+            pub(super) fn replayed(row: &$row) -> Option<Uuid> {
+                (get::<String>(row, "state") == "replayed").then(|| refusal(row).refusal_id())
             }
 
             pub(super) fn cursor(row: &$row) -> Cursor {

@@ -25,6 +25,8 @@ struct Step {
     restored: bool,
     events: Vec<u64>,
     refusals: Vec<u64>,
+    /// An event whose refusal, if it has one, was replayed before.
+    replayed: u64,
 }
 
 /// Few ids, so that they meet. An id determines the rest, as it does in life: an event is never changed.
@@ -36,8 +38,9 @@ fn row(id: u64) -> Event {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (1..=2_u128, prop::bool::weighted(0.1), vec(0..60_u64, 0..12), vec(0..9_u64, 0..3))
-        .prop_map(|(spool, restored, events, refusals)| Step { spool, restored, events, refusals })
+    (1..=2_u128, prop::bool::weighted(0.1), vec(0..60_u64, 0..12), vec(0..9_u64, 0..3), 0..60_u64).prop_map(
+        |(spool, restored, events, refusals, replayed)| Step { spool, restored, events, refusals, replayed },
+    )
 }
 
 pub(super) async fn any_history_ends_as_with_the_reference(house: &House) {
@@ -52,6 +55,7 @@ pub(super) async fn any_history_ends_as_with_the_reference(house: &House) {
         }
         assert_eq!(house.events().await, reference.events().await, "{history:?}");
         assert_eq!(house.refusals().await, reference.refusals().await, "{history:?}");
+        assert_eq!(house.replayed().await, reference.replayed().await, "{history:?}");
     }
 }
 
@@ -59,6 +63,9 @@ async fn take(step: &Step, house: &House, reference: &House, history: &[Step]) {
     if step.restored {
         house.forget_cursor(step.spool).await;
         reference.forget_cursor(step.spool).await;
+    }
+    for house in [house, reference] {
+        house.set_replayed(row(step.replayed).event_id()).await;
     }
     let stands_at = reference.cursor(step.spool).await.map(|cursor| cursor.next_sequence);
     let events: Vec<Event> = step.events.iter().copied().map(row).collect();

@@ -30,6 +30,7 @@ mod every_sink {
         checks::a_redelivered_batch_is_all_duplicates,
         checks::the_first_of_a_key_wins,
         checks::other_content_under_a_key_is_kept_as_a_refusal,
+        checks::a_conflict_reopens_the_refusal_that_was_called_replayed,
         checks::keys_belong_to_their_source_and_null_is_no_key,
         checks::refusals_are_stored_once,
         checks::a_poison_row_rolls_everything_back,
@@ -45,6 +46,7 @@ mod sql_sinks {
     run! { sqlite postgres: {
         databases::a_missing_table_is_for_a_person_to_mend,
         databases::a_row_that_a_strange_constraint_holds_back_is_poison,
+        databases::a_discarded_refusal_stays_so,
         databases::a_write_that_was_abandoned_is_whole_or_nothing,
     } }
 }

@@ -89,6 +89,19 @@ impl MemorySink {
         self.state().tables.refusals.values().cloned().collect()
     }
 
+    /// Calls a refusal replayed, if there is one of this id: what a replay would do.
+    pub fn set_replayed(&self, refusal_id: Uuid) {
+        let tables = &mut self.state().tables;
+        if tables.refusals.contains_key(&refusal_id) {
+            tables.replayed.insert(refusal_id);
+        }
+    }
+
+    /// The refusals that are called replayed, by id.
+    pub fn replayed(&self) -> Vec<Uuid> {
+        self.state().tables.replayed.iter().copied().collect()
+    }
+
     /// The lane's row of `cursors` for this spool.
     pub fn cursor_row(&self, spool_id: Uuid) -> Option<Cursor> {
         self.state().tables.cursors.get(&spool_id).copied()

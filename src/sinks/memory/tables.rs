@@ -1,6 +1,6 @@
 //! What the reference stores, and what a batch does to it.
 
-use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ pub(super) struct Tables {
     pub(super) events: BTreeMap<Uuid, Event>,
     keys: HashMap<(String, String), Uuid>,
     pub(super) refusals: BTreeMap<Uuid, Refusal>,
+    /// Refusals that are called replayed.
+    pub(super) replayed: BTreeSet<Uuid>,
     pub(super) cursors: HashMap<Uuid, Cursor>,
 }
 
@@ -73,6 +75,7 @@ impl Tables {
                     Some(conflict) => {
                         written.conflicts += 1;
                         self.refusals.entry(id).or_insert(conflict);
+                        self.replayed.remove(&id);
                     }
                     None => written.duplicates += 1,
                 },

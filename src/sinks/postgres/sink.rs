@@ -12,7 +12,7 @@ use crate::{
         Database,
         postgres::{ANSWER_TIMEOUT, begin_on},
     },
-    event::record::Event,
+    event::record::{Event, Refusal},
     sinks::{
         Batch, ErrorClass, Sink, SinkError, Written, row,
         sql::{self, Inserted, Uninserted},
@@ -24,6 +24,11 @@ const FIND_UNINSERTED: &str = "SELECT batch.ordinal, owner.event_id IS NOT NULL,
          WITH ORDINALITY AS batch (event_id, source, dedup_key, ordinal) \
      LEFT JOIN events AS owner ON owner.source = batch.source AND owner.dedup_key = batch.dedup_key \
      WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.event_id = batch.event_id)";
+
+/// Also of those that are still new, which changes nothing but locks them: a replay may be calling one replayed at this
+/// moment, and has to be waited for.
+const REOPEN_REFUSALS: &str =
+    "UPDATE refusals SET state = 'new' WHERE state <> 'discarded' AND refusal_id = ANY ($1)";
 
 /// Writes to a PostgreSQL database.
 #[derive(Debug)]
@@ -118,7 +123,17 @@ async fn insert(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Inse
         [] => 0,
         refusals => RefusalColumns::of(refusals)?.insert(connection).await?,
     };
+    if refusal_rows < refusals.len() as u64 && !conflicts.is_empty() {
+        reopen(connection, &conflicts).await?;
+    }
     Ok(sql::inserted(batch, stored, &conflicts, refusal_rows))
+}
+
+/// An event that is not stored after all leaves no refusal that says it was replayed.
+async fn reopen(connection: &mut PgConnection, conflicts: &[Refusal]) -> Result<(), SinkError> {
+    let ids: Vec<Uuid> = conflicts.iter().map(Refusal::refusal_id).collect();
+    sqlx::query(REOPEN_REFUSALS).persistent(false).bind(ids).execute(connection).await?;
+    Ok(())
 }
 
 /// Those of the events whose id is not stored, with the owner of their key.

@@ -1,4 +1,5 @@
-//! What became of refusals: a new one is replayed or discarded, and stays so.
+//! What became of refusals: a new one is replayed or discarded. Only a lane makes one new again, where the event of a
+//! replay turned out to have no place.
 
 use uuid::Uuid;
 
@@ -18,18 +19,39 @@ use crate::{
 /// Rows that change their state in one transaction.
 const MARKED_AT_ONCE: usize = 1_000;
 
-/// Gives these refusals another state, if they are new, and counts those that were. Committed in portions.
-pub async fn mark(database: &Database, ids: &[Uuid], to: RefusalState) -> Result<u64, DatabaseError> {
-    let mut marked = 0;
-    for ids in ids.chunks(MARKED_AT_ONCE) {
+/// Refusals that have another state once this is committed, and the one they had if it is dropped. Until then nobody
+/// else can change them: a lane that has something to say of one waits.
+pub struct Marking {
+    transaction: Transaction,
+    marked: u64,
+}
+
+impl Marking {
+    /// Gives these refusals another state, if they are new. The database has taken the change when this returns, also
+    /// where there is none: only the commit is left.
+    pub async fn begin(database: &Database, ids: &[Uuid], to: RefusalState) -> Result<Self, DatabaseError> {
         let mut statement = Statement::new(database.kind(), "UPDATE refusals SET state = ");
         statement
             .bind(Value::Text(to.as_str().to_owned()))
             .push(" WHERE state = 'new' AND ")
             .bind_any("refusal_id", Value::Ids(ids.to_vec()));
         let mut transaction = Transaction::write(database).await?;
-        marked += transaction.execute(&statement).await?;
-        transaction.commit().await?;
+        let marked = transaction.execute(&statement).await?;
+        Ok(Self { transaction, marked })
+    }
+
+    /// Makes it so, and counts the refusals.
+    pub async fn commit(self) -> Result<u64, DatabaseError> {
+        self.transaction.commit().await?;
+        Ok(self.marked)
+    }
+}
+
+/// Gives these refusals another state, if they are new, and counts those that were. Committed in portions.
+pub async fn mark(database: &Database, ids: &[Uuid], to: RefusalState) -> Result<u64, DatabaseError> {
+    let mut marked = 0;
+    for ids in ids.chunks(MARKED_AT_ONCE) {
+        marked += Marking::begin(database, ids, to).await?.commit().await?;
     }
     Ok(marked)
 }

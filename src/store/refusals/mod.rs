@@ -8,7 +8,7 @@ mod reading;
 mod stored;
 mod summary;
 
-pub use marking::{mark, mark_all};
+pub use marking::{Marking, mark, mark_all};
 pub use reading::{RefusalFilter, between, find, list, with_bodies};
 pub use stored::{RefusalState, StoredRefusal};
 pub use summary::{RefusalCount, count, summary};

@@ -22,7 +22,7 @@ use crate::{
 pub enum RefusalState {
     /// Nothing yet.
     New,
-    /// Its event is stored after all.
+    /// Its event is stored after all, or on its way.
     Replayed,
     /// Somebody decided that it is not wanted.
     Discarded,

@@ -64,6 +64,48 @@ fn a_replay_of_what_came_again_meanwhile_is_a_duplicate() {
     assert_eq!(site.count("events"), 1);
 }
 
+/// A third event with the key of a conflict comes after the first is gone, and waits in the spool while the second is
+/// replayed: the lane finds the key taken when the replay has long said that it was free.
+#[test]
+fn a_replayed_conflict_that_loses_its_key_again_is_new_again() {
+    let site = Site::new(&web(""));
+    let server = site.start();
+    let version = |content: &str| {
+        format!(
+            r#"{{"type":"track","event":"{content}","userId":"u","timestamp":"2026-01-31T12:00:00Z","messageId":"k"}}"#
+        )
+    };
+    server.post(version("v1")).expect(200);
+    let second = server.post(version("v2")).expect(200).receipt();
+    site.wait_until_stored("refusals", 1);
+    let before = json!({ "before": "9999-01-01T00:00:00Z", "events": true, "refusals": false });
+    assert_eq!(post(&server, "/prune", &before)["events"], 1);
+
+    post(&server, "/lanes/storage/pause", &json!({}));
+    server.post(version("v3")).expect(200);
+    let replayed = post(&server, "/refusals/replay", &json!({}));
+    assert_eq!((&replayed["considered"], &replayed["stored"]), (&1.into(), &1.into()), "{replayed}");
+    let receipt = get(&server, &format!("/receipts/{second}"));
+    assert_eq!(receipt["elements"][0]["outcome"], "in_spool", "{receipt}");
+    post(&server, "/lanes/storage/resume", &json!({}));
+    until("the lane has caught up", || {
+        (get(&server, "/status")["lanes"][0]["lag_records"] == 0).then_some(())
+    });
+    let names: Vec<(String,)> = site.rows("SELECT name FROM events");
+    assert_eq!(names, [("v3".to_owned(),)]);
+    let refusals: Vec<(String, String, String)> = site.rows("SELECT refusal_id, rule, state FROM refusals");
+    assert_eq!(refusals, [(second, "dedup.conflict".to_owned(), "new".to_owned())]);
+    let audit = get(&server, "/audit");
+    assert_eq!(audit["holds"], true, "{audit}");
+
+    assert_eq!(post(&server, "/refusals/replay", &json!({}))["refused"], json!({ "dedup.conflict": 1 }));
+    assert_eq!(post(&server, "/prune", &before)["events"], 1);
+    assert_eq!(post(&server, "/refusals/replay", &json!({}))["stored"], 1);
+    site.wait_until_stored("events", 1);
+    let names: Vec<(String,)> = site.rows("SELECT name FROM events");
+    assert_eq!(names, [("v2".to_owned(),)], "it is stored once its key is free");
+}
+
 #[test]
 fn what_is_discarded_is_not_judged_again() {
     let site = Site::new(&web(EDX));

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     codec::Encoding,
-    database::{Database, testing::TestDatabase},
+    database::{Database, Pool, testing::TestDatabase},
     disk::simulated::SimDisk,
     event::record::{Event, Refusal},
     ingest::{
@@ -32,6 +32,7 @@ use crate::{
         cursors,
         events::{self, EventFilter, StoredEvent},
         refusals::{self, RefusalFilter, StoredRefusal},
+        retention::{Aim, Prune, Sweep},
         users::UsersDirectory,
     },
 };
@@ -176,6 +177,49 @@ impl House {
         };
         if batch.to > from {
             self.sink.write(&batch).await.unwrap();
+        }
+    }
+
+    /// Deletes the events that arrived before this time.
+    pub(super) async fn prune_events(&self, before: i64) {
+        let prune = Prune { before, user: None, events: true, refusals: false };
+        let mut sweep = Sweep::new(prune, Aim::Delete);
+        while sweep.step(&self.database, 100).await.unwrap().is_some() {}
+    }
+
+    /// Lets every change of a refusal fail, and nothing else.
+    pub(super) async fn shut_refusals(&self) {
+        let (sqlite, postgres) = (
+            "CREATE TRIGGER shut BEFORE UPDATE ON refusals BEGIN SELECT RAISE(ABORT, 'shut'); END",
+            "CREATE FUNCTION shut() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'shut'; END$$; \
+             CREATE TRIGGER shut BEFORE UPDATE ON refusals EXECUTE FUNCTION shut()",
+        );
+        self.execute(sqlite, postgres).await;
+    }
+
+    /// Lets refusals be changed again.
+    pub(super) async fn open_refusals(&self) {
+        self.execute("DROP TRIGGER shut", "DROP TRIGGER shut ON refusals").await;
+    }
+
+    async fn execute(&self, sqlite: &'static str, postgres: &'static str) {
+        match self.database.pool().await.unwrap() {
+            Pool::Sqlite(pools) => {
+                let mut transaction = pools.begin().await.unwrap();
+                sqlx::raw_sql(sqlite).execute(&mut *transaction).await.unwrap();
+                transaction.commit().await.unwrap();
+            }
+            Pool::Postgres(pool) => drop(sqlx::raw_sql(postgres).execute(pool).await.unwrap()),
+        }
+    }
+
+    /// Returns once somebody waits for a row that somebody else has locked. In SQLite transactions that write follow one
+    /// another anyway.
+    pub(super) async fn somebody_waits_for_a_row(&self) {
+        let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        if let Pool::Postgres(pool) = self.database.pool().await.unwrap() {
+            while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {}
         }
     }
 
