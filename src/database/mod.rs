@@ -21,5 +21,5 @@ mod url;
 pub(crate) mod testing;
 
 pub use error::{DatabaseError, Fault};
-pub use pool::{Database, Pool};
+pub use pool::{BUSY, Database, Pool};
 pub use url::{DatabaseUrl, Kind, UrlError};

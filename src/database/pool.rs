@@ -1,15 +1,21 @@
 //! The handle that everybody shares, and how it becomes a pool of connections.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::PgPool;
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::{OnceCell, OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::{
     DatabaseError, DatabaseUrl, Fault, Kind, postgres,
     sqlite::{self, SqlitePools},
     url::Address,
 };
+
+/// Code of the error of whoever waited too long for others who ask.
+pub const BUSY: &str = "busy";
 
 /// A handle to the database. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -20,6 +26,7 @@ pub struct Database {
 struct Shared {
     url: DatabaseUrl,
     pool: OnceCell<Pool>,
+    visitors: Arc<Semaphore>,
 }
 
 /// Connections to a database whose tables are up to date.
@@ -34,7 +41,12 @@ pub enum Pool {
 impl Database {
     /// A handle to the database at this address. Does no I/O.
     pub fn new(url: &DatabaseUrl) -> Self {
-        Self { shared: Arc::new(Shared { url: url.clone(), pool: OnceCell::new() }) }
+        let visitors = match url.kind() {
+            Kind::Sqlite => sqlite::VISITORS,
+            Kind::Postgres => postgres::VISITORS,
+        };
+        let visitors = Arc::new(Semaphore::new(visitors));
+        Self { shared: Arc::new(Shared { url: url.clone(), pool: OnceCell::new(), visitors }) }
     }
 
     /// Which database it is.
@@ -55,6 +67,15 @@ impl Database {
     /// The connections, once the database is ready.
     pub async fn pool(&self) -> Result<&Pool, DatabaseError> {
         self.shared.pool.get_or_try_init(|| Box::pin(open(&self.shared.url))).await
+    }
+
+    /// Leave to use one connection, for whoever is neither a lane nor the users directory: however many ask at once,
+    /// those two find one. It must be kept until the connection is given back.
+    pub async fn admit(&self, patience: Duration) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        let waiting = timeout(patience, Arc::clone(&self.shared.visitors).acquire_owned());
+        waiting.await.ok().and_then(Result::ok).ok_or_else(|| {
+            DatabaseError::new(Fault::Transient, BUSY, "too much is asked of the database at once")
+        })
     }
 
     /// The connections of a SQLite database.

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Postgres, Row, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -22,7 +22,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the migrations may take, which rewrite tables of any size.
 const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
+const UNDEFINED_TABLE: &str = "42P01";
+
 const CONNECTIONS: u32 = 6;
+
+/// Connections that [`super::Database::admit`] lends at once; the two others are for lanes and the users directory.
+pub(super) const VISITORS: usize = CONNECTIONS as usize - 2;
 
 /// The server gives up a statement after 50 s, before our own [`ANSWER_TIMEOUT`] does, so that nothing of an abandoned
 /// transaction goes on. Commits are durable even where the server's default is to lose the last of them.
@@ -74,12 +79,27 @@ pub(super) async fn open(options: &PgConnectOptions) -> Result<PgPool, DatabaseE
     // Not through the pool, which would hide behind its own timeout why it cannot connect.
     let connecting = timeout(CONNECT_TIMEOUT, options.connect());
     let mut connection = connecting.await.map_err(|_| no_answer("connect_timeout"))??;
-    let migrating = timeout(MIGRATION_TIMEOUT, migrate(&mut connection));
+    let patience = patience(&mut connection).await?;
+    let migrating = timeout(patience, migrate(&mut connection));
     migrating.await.map_err(|_| no_answer("migration_timeout"))??;
     // The tables are as they should be, whatever becomes of this farewell.
     let _ = timeout(CONNECT_TIMEOUT, connection.close()).await;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_TIMEOUT);
     Ok(pool.connect_lazy_with(options))
+}
+
+/// How long the migrations may take: the hour is for those that change something. A connection that goes silent while there
+/// is nothing to change, as at nearly every start, is given up like any other.
+async fn patience(connection: &mut PgConnection) -> Result<Duration, DatabaseError> {
+    let versions = sqlx::raw_sql("SELECT version FROM tidegate_migrations ORDER BY version");
+    let rows = match answered(versions.fetch_all(connection)).await {
+        Ok(rows) => rows,
+        Err(error) if error.code == UNDEFINED_TABLE => return Ok(MIGRATION_TIMEOUT),
+        Err(error) => return Err(error),
+    };
+    let applied = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    let is_current = applied.iter().eq(migrations::POSTGRES.iter().map(|(version, _, _)| version));
+    Ok(if is_current { ANSWER_TIMEOUT } else { MIGRATION_TIMEOUT })
 }
 
 /// One transaction for all. The migrator names its statements, and a name that somebody left behind, or that we
@@ -103,6 +123,7 @@ fn no_answer(code: &str) -> DatabaseError {
 mod tests {
     use tokio::net::TcpListener;
 
+    use super::*;
     use crate::database::{
         Database, DatabaseError, DatabaseUrl, Fault,
         testing::{TestDatabase, admin_url, with_database},
@@ -139,6 +160,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_a_database_with_something_to_migrate_is_waited_for_an_hour() {
+        let database = TestDatabase::postgres().await;
+        let handle = database.handle();
+        let pool = handle.postgres().await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        assert_eq!(patience(&mut connection).await.unwrap(), ANSWER_TIMEOUT);
+        for change in ["DELETE FROM tidegate_migrations", "DROP TABLE tidegate_migrations"] {
+            sqlx::raw_sql(change).execute(&mut *connection).await.unwrap();
+            assert_eq!(patience(&mut connection).await.unwrap(), MIGRATION_TIMEOUT, "{change}");
+        }
+    }
+
+    #[tokio::test]
     async fn many_servers_may_start_at_once() {
         let database = TestDatabase::postgres().await;
         let (one, two, three) = (database.stranger(), database.stranger(), database.stranger());
@@ -149,7 +183,7 @@ mod tests {
             .fetch_one(pool.postgres().await.unwrap())
             .await
             .unwrap();
-        assert_eq!(usize::try_from(migrations).unwrap(), super::migrations::POSTGRES.len());
+        assert_eq!(usize::try_from(migrations).unwrap(), migrations::POSTGRES.len());
     }
 
     #[tokio::test]
@@ -161,7 +195,7 @@ mod tests {
         for (default, wanted) in [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")] {
             let set = sqlx::query("SELECT set_config('synchronous_commit', $1, false)").bind(default);
             set.execute(&mut *connection).await.unwrap();
-            let mut transaction = super::begin_on(&mut connection).await.unwrap();
+            let mut transaction = begin_on(&mut connection).await.unwrap();
             let show = sqlx::query_scalar("SELECT current_setting('synchronous_commit')");
             let value: String = show.fetch_one(&mut *transaction).await.unwrap();
             assert_eq!(value, wanted);

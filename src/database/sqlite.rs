@@ -3,10 +3,10 @@
 //! What is committed survives a power cut (`synchronous=FULL`), people can read the file while we write it (WAL, no
 //! exclusive lock), and there is one writer, so that our own transactions queue instead of failing as busy.
 
-use std::{io, path::Path, time::Duration};
+use std::{future::ready, io, path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{
@@ -31,6 +31,9 @@ const BUSY_RETRY: Duration = Duration::from_millis(20);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 const READERS: u32 = 4;
+
+/// Connections that [`super::Database::admit`] lends at once; the other one is for lanes and the users directory.
+pub(super) const VISITORS: usize = READERS as usize - 1;
 
 /// How many steps of SQLite's machine pass between two looks at the clock: about a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
@@ -95,6 +98,8 @@ pub(super) async fn open(path: &Path) -> Result<SqlitePools, DatabaseError> {
     }
 }
 
+/// A connection that still counts a transaction is closed rather than used again. SQLite ends a transaction by itself when
+/// the disk fails or fills up; the driver's rollback then fails, and the driver would refuse to begin another for ever.
 async fn open_once(path: &Path) -> Result<SqlitePools, DatabaseError> {
     let shared = SqliteConnectOptions::new()
         .filename(path)
@@ -112,7 +117,8 @@ async fn open_once(path: &Path) -> Result<SqlitePools, DatabaseError> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false);
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))));
     let pools = SqlitePools {
         writer: pool.clone().max_connections(1).connect_lazy_with(writer),
         readers: pool
@@ -189,6 +195,19 @@ mod tests {
             assert_eq!(DatabaseError::from(refused.unwrap_err()).fault, Fault::Configuration);
             pools.close().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_is_not_the_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let pools = open(&directory.path().join("events.db")).await.unwrap();
+        for _ in 0..3 {
+            let mut transaction = pools.begin().await.unwrap();
+            // Behind the driver's back, as SQLite does it.
+            sqlx::raw_sql("ROLLBACK").execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap_err();
+        }
+        pools.begin().await.unwrap().commit().await.unwrap();
     }
 
     #[tokio::test]

@@ -91,9 +91,10 @@ impl DeadLetters {
         self.index().range((Bound::Unbounded, before)).next_back().map(|(id, _)| *id)
     }
 
-    /// The oldest `limit` of them, oldest first within each spool.
-    pub fn oldest(&self, limit: usize) -> Vec<LetterId> {
-        self.index().keys().take(limit).copied().collect()
+    /// The oldest `limit` of them, or the oldest of those behind `after`; oldest first within each spool.
+    pub fn oldest(&self, after: Option<LetterId>, limit: usize) -> Vec<LetterId> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.index().range((after, Bound::Unbounded)).take(limit).map(|(id, _)| *id).collect()
     }
 
     /// Those whose records lay in this range of a spool.
@@ -221,7 +222,8 @@ mod tests {
         assert_eq!(letters.newest(None), Some(letter(100).id()));
         assert_eq!(letters.newest(Some(letter(100).id())), Some(letter(30).id()));
         assert_eq!(letters.newest(Some(letter(30).id())), None);
-        assert_eq!(letters.oldest(1), [letter(30).id()]);
+        assert_eq!(letters.oldest(None, 1), [letter(30).id()]);
+        assert_eq!(letters.oldest(Some(letter(30).id()), 9), [letter(100).id()]);
         assert!(letters.within(Uuid::nil(), 0..1000).is_empty());
         let all = [letter(100).id(), letter(4).id(), letter(30).id()];
         assert_eq!((letters.discard_all(&all).unwrap(), letters.len()), (2, 0));

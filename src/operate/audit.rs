@@ -3,7 +3,10 @@
 //!
 //! What the lanes say and what the tables hold is read at one moment, so that lanes may go on writing meanwhile.
 
+use std::sync::Arc;
+
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::{
     database::{Database, DatabaseError},
@@ -18,6 +21,23 @@ pub struct Promised {
     pub told: u64,
     /// Where the spool ended when the process began.
     pub begun_at: u64,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// Only one is made at a time.
+    #[error("an audit is under way")]
+    UnderWay,
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] DatabaseError),
+}
+
+/// Makes audits, one at a time: each counts all rows of both tables.
+#[derive(Debug, Default)]
+pub struct Auditor {
+    turn: Arc<Mutex<()>>,
 }
 
 /// The answer.
@@ -48,8 +68,32 @@ pub struct AuditCheck {
     pub detail: String,
 }
 
-/// Audits the whole installation: also what other servers wrote into the same database.
-pub async fn audit(database: &Database, spool: &Spool, promised: Promised) -> Result<Audit, DatabaseError> {
+impl Auditor {
+    /// Audits the whole installation: also what other servers wrote into the same database. The database counts to the
+    /// end even if nobody waits for it any more, and the turn lasts as long.
+    ///
+    /// # Errors
+    /// When there is one under way, or the database cannot be asked.
+    pub async fn audit(
+        &self,
+        database: &Database,
+        spool: &Spool,
+        promised: Promised,
+    ) -> Result<Audit, AuditError> {
+        let turn = Arc::clone(&self.turn).try_lock_owned().map_err(|_| AuditError::UnderWay)?;
+        let (database, spool) = (database.clone(), spool.clone());
+        let auditing = tokio::spawn(async move {
+            let _turn = turn;
+            audit(&database, &spool, promised).await
+        });
+        match auditing.await {
+            Ok(audited) => Ok(audited?),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+}
+
+async fn audit(database: &Database, spool: &Spool, promised: Promised) -> Result<Audit, DatabaseError> {
     let (cursors, counts) = cursors::all_with_counts(database).await?;
     // The spool's end is read last: it only grows, so that no cursor that was read before lies beyond it.
     let id = spool.id();

@@ -26,8 +26,8 @@ use crate::{
 pub struct Prune {
     /// Only what arrived before this.
     pub before: UnixMicros,
-    /// Only what is about this person: events with this `user_id` or `anonymous_id`, refusals whose body contains this
-    /// text.
+    /// Only what is about this person: events with this `user_id` or `anonymous_id`, refusals in whose body it stands
+    /// as a JSON string, or as a number.
     pub user: Option<String>,
     /// Whether events are deleted.
     pub events: bool,
@@ -79,7 +79,7 @@ pub struct Sweep {
 impl Sweep {
     /// Nothing is done before the first step.
     pub fn new(prune: Prune, aim: Aim) -> Self {
-        // Every body contains the empty text, which is nobody's.
+        // Many a body contains the empty text, which is nobody's.
         let refusals = prune.refusals && prune.user.as_deref() != Some("");
         let tables = [(refusals, Table::Refusals), (prune.events, Table::Events)];
         let tables = tables.into_iter().filter(|(wanted, _)| *wanted).map(|(_, table)| table).collect();
@@ -131,7 +131,7 @@ impl Sweep {
             (Some(user), Table::Events) => {
                 statement.is_text("user_id", user).push(" OR ").is_text("anonymous_id", user)
             }
-            (Some(user), Table::Refusals) => contains(&mut statement, user),
+            (Some(user), Table::Refusals) => names(&mut statement, user),
         };
         let range = TimeRange { from: None, to: Some(self.prune.before) };
         statement.push(") IS TRUE AS matches").push(table.from()).push(" WHERE true");
@@ -202,19 +202,40 @@ async fn delete(database: &Database, table: Table, ids: Vec<Uuid>) -> Result<u64
     Ok(deleted)
 }
 
-/// The condition that a body contains the text, in one of its spellings.
-fn contains<'s>(statement: &'s mut Statement, text: &str) -> &'s mut Statement {
-    statement.push("false");
-    for spelling in spellings(text) {
-        let bytes = Value::Bytes(spelling.into_bytes());
-        statement.push(" OR ").push_either("instr(body, ", "position(").bind(bytes);
-        statement.push_either(") > 0", " IN body) > 0");
+/// What stands before a number in JSON, as senders write it: within a line, or at the beginning of one. A single blank
+/// is not among it, which stands before the numbers in any prose.
+const NUMBER_BEGINS: [&str; 9] = [":", ": ", "[", "[ ", ",", ", ", "  ", "\t", "\n"];
+
+/// What stands behind one.
+const NUMBER_ENDS: [&str; 7] = [",", "]", "}", " ", "\t", "\r", "\n"];
+
+/// The condition that a body names this person: as a string, or as a number. A body may be no JSON at all, so that it
+/// is looked for as text.
+fn names<'s>(statement: &'s mut Statement, person: &str) -> &'s mut Statement {
+    contains_any(statement, spellings(person).iter().map(|spelling| format!("\"{spelling}\"")));
+    if serde_json::from_str::<serde_json::Number>(person).is_ok() {
+        let numbers = NUMBER_BEGINS
+            .iter()
+            .flat_map(|begin| NUMBER_ENDS.iter().map(move |end| format!("{begin}{person}{end}")));
+        // Hardly any body has the digits at all; only those are searched again and again.
+        contains_any(statement.push(" OR "), [person.to_owned()].into_iter());
+        contains_any(statement.push(" AND "), numbers);
     }
     statement
 }
 
-/// How senders write a text into JSON: as it is, with the least escapes, and with every character escaped that is not
-/// ASCII, in small digits or in capitals.
+/// The condition that a body contains one of these texts.
+fn contains_any(statement: &mut Statement, texts: impl Iterator<Item = String>) -> &mut Statement {
+    statement.push("(false");
+    for text in texts {
+        statement.push(" OR ").push_either("instr(body, ", "position(").bind(Value::Bytes(text.into_bytes()));
+        statement.push_either(") > 0", " IN body) > 0");
+    }
+    statement.push(")")
+}
+
+/// How senders write a text into JSON: with the least escapes, and with every character escaped that is not ASCII, in
+/// small digits or in capitals. Never as it is where JSON would escape it: `x","y` would be found in other people's.
 fn spellings(text: &str) -> BTreeSet<String> {
     let escaped = serde_json::Value::from(text).to_string();
     let inner = escaped.get(1..escaped.len().saturating_sub(1)).unwrap_or_default();
@@ -229,7 +250,7 @@ fn spellings(text: &str) -> BTreeSet<String> {
         })
     };
     let (small, capital) = (ascii(|unit| format!("\\u{unit:04x}")), ascii(|unit| format!("\\u{unit:04X}")));
-    BTreeSet::from([text.to_owned(), inner.to_owned(), small, capital])
+    BTreeSet::from([inner.to_owned(), small, capital])
 }
 
 #[cfg(test)]
@@ -240,7 +261,7 @@ mod tests {
     fn a_text_is_spelled_as_senders_do() {
         let spelled = |text| spellings(text).into_iter().collect::<Vec<_>>();
         assert_eq!(spelled("u-1"), ["u-1"]);
-        assert_eq!(spelled("a\"b"), ["a\"b", "a\\\"b"]);
+        assert_eq!(spelled("a\"b"), ["a\\\"b"]);
         let escaped = ["\\u00D8re\\uD83D\\uDC69", "\\u00d8re\\ud83d\\udc69"];
         assert_eq!(spelled("Øre👩"), [escaped[0], escaped[1], "Øre👩"]);
     }

@@ -3,7 +3,7 @@
 //! A session is a cookie that no script can read and no other site's page can make a browser send (`SameSite=Strict`).
 //! What changes something must also carry the header `X-Tidegate`, which a form of another site cannot set. Only digests
 //! of sessions are kept, in memory: a restart signs everybody out, and so does a new token. What lasts, such as a tail, holds
-//! an [`Admission`] and ends with it.
+//! an `Admission` and ends with it.
 
 use std::{
     collections::HashMap,

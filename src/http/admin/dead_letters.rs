@@ -44,18 +44,23 @@ struct Asked {
     ids: Option<Vec<String>>,
     #[serde(default)]
     all: bool,
+    after: Option<String>,
 }
 
 impl Asked {
     async fn read(admin: &Admin, asked: Parameters, body: Body) -> Result<(String, Selection), Problem> {
         asked.finish()?;
-        let Self { sink, ids, all } = request::json(admin, body).await?;
+        let Self { sink, ids, all, after } = request::json(admin, body).await?;
+        let after = after.as_deref().map(letter).transpose()?;
         let selection = match (ids, all) {
+            (Some(_), false) if after.is_some() => {
+                return Err(Problem::invalid("`after` goes with `all` only"));
+            }
             (Some(ids), false) => {
                 let ids: Result<_, _> = ids.iter().map(|id| letter(id)).collect();
                 Selection::Ids(ids?)
             }
-            (None, true) => Selection::All,
+            (None, true) => Selection::All { after },
             _ => return Err(Problem::invalid("name the letters in `ids`, or say `all`: one of the two")),
         };
         Ok((sink, selection))

@@ -39,7 +39,7 @@ use crate::{
     database::Database,
     drain::lane_handle::LaneHandle,
     ingest::{accept::Ingest, registry::Registry},
-    operate::{reload::Reload, replay::Replay, status::StatusReport, tail::Tail},
+    operate::{audit::Auditor, reload::Reload, replay::Replay, status::StatusReport, tail::Tail},
     spool::Spool,
     store::page::Page,
 };
@@ -62,6 +62,8 @@ pub struct Admin {
     pub status: StatusReport,
     /// Refusals' second chance.
     pub replay: Replay,
+    /// Sums.
+    pub auditor: Auditor,
     /// What becomes durable.
     pub tail: Tail,
     /// The settings.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     operate::{
-        audit::{self, Audit},
+        audit::{Audit, AuditError},
         receipts::{self, ReceiptReport},
         status::Status,
     },
@@ -85,5 +85,31 @@ pub(super) async fn audit(
     asked: Parameters,
 ) -> Result<Json<Audit>, Problem> {
     asked.finish()?;
-    Ok(Json(audit::audit(&admin.database, &admin.spool, admin.status.promised()).await?))
+    Ok(Json(admin.auditor.audit(&admin.database, &admin.spool, admin.status.promised()).await?))
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::UnderWay => Self::unavailable(error.to_string()),
+            AuditError::Storage(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        http::{StatusCode, header::RETRY_AFTER},
+        response::IntoResponse as _,
+    };
+
+    use super::*;
+
+    #[test]
+    fn who_asks_for_a_second_audit_is_told_to_come_again() {
+        let told = Problem::from(AuditError::UnderWay).into_response();
+        assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(told.headers().contains_key(RETRY_AFTER));
+    }
 }

@@ -1,6 +1,6 @@
 //! An audit holds whatever lanes, prunings and dead letters do, and finds what a stranger did.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use proptest::{
@@ -12,7 +12,7 @@ use proptest::{
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{Audit, Promised, audit};
+use super::{Audit, AuditError, Auditor, Promised, audit};
 use crate::{
     clock::Clock,
     database::{Pool, testing::TestDatabase},
@@ -49,6 +49,7 @@ on_both! {
     every_history_holds,
     what_a_stranger_did_is_found,
     an_event_that_was_promised_and_not_taken_is_found,
+    there_is_one_audit_at_a_time,
 }
 
 /// A spool with records, and the sink of the lane that delivers them.
@@ -234,4 +235,23 @@ async fn an_event_that_was_promised_and_not_taken_is_found(house: &House) {
     let json = serde_json::to_value(&audit).unwrap();
     assert_eq!(json["holds"], false);
     assert_eq!((&json["checks"][0]["left"], &json["checks"][0]["right"]), (&3.into(), &2.into()));
+}
+
+async fn there_is_one_audit_at_a_time(house: &House) {
+    let (auditor, database) = (Auditor::default(), house.database.handle());
+    let audit = async || auditor.audit(&database, &house.spool, Promised::default()).await;
+    // Whoever leaves early leaves the turn to whoever works on.
+    let mut first = Box::pin(audit());
+    let begun = poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending())).await;
+    assert!(begun);
+    drop(first);
+    assert!(matches!(audit().await, Err(AuditError::UnderWay)));
+    let holds = loop {
+        match audit().await {
+            Ok(audit) => break audit.holds,
+            Err(AuditError::UnderWay) => tokio::task::yield_now().await,
+            Err(AuditError::Storage(error)) => panic!("{error}"),
+        }
+    };
+    assert!(holds);
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{LettersError, code};
+use super::{LettersError, code, is_missing};
 use crate::{
     drain::{
         blocking::blocking, dead_letters::DeadLetters, lane_handle::LaneHandle, letter::LetterId,
@@ -25,7 +25,10 @@ pub enum Selection {
     /// These.
     Ids(Vec<LetterId>),
     /// All of them, the oldest first.
-    All,
+    All {
+        /// Only those behind this one.
+        after: Option<LetterId>,
+    },
 }
 
 /// What became of letters that were to be requeued.
@@ -37,6 +40,8 @@ pub struct Requeued {
     pub failed: Vec<RequeueFailure>,
     /// How many letters the sink has left.
     pub remaining: usize,
+    /// The last letter that was tried, if there are more behind it.
+    pub next: Option<String>,
 }
 
 /// A letter that stays.
@@ -56,24 +61,29 @@ pub struct Discarded {
 }
 
 /// Writes the letters' records to their sink, one after another; those that are stored go. One that fails stays and
-/// keeps nobody else back. [`Selection::All`] is the oldest [`LETTERS_MAX`], so a caller comes again while records are
-/// stored and letters remain.
+/// keeps nobody else back. One call tries [`LETTERS_MAX`], or fewer if they take long; the caller goes on behind `next`.
 pub async fn requeue(
     lanes: &[LaneHandle],
     sink: &str,
     selection: Selection,
 ) -> Result<Requeued, LettersError> {
     let lane = find(lanes, sink)?;
-    let (mut outcome, started) = (Requeued::default(), Instant::now());
-    for id in selected(lane.letters(), selection)? {
-        if started.elapsed() > REQUEUE_TIME {
-            break;
-        }
+    let (mut outcome, mut last, started) = (Requeued::default(), None, Instant::now());
+    let is_all = matches!(selection, Selection::All { .. });
+    let mut ids = selected(lane.letters(), selection)?.into_iter();
+    while started.elapsed() < REQUEUE_TIME
+        && let Some(id) = ids.next()
+    {
+        last = Some(id);
         match lane.requeue(id).await {
             Ok(_) => outcome.requeued += 1,
+            // Another call has stored or discarded it since.
+            Err(RequeueError::Letter(error)) if is_all && is_missing(&error) => {}
             Err(error) => outcome.failed.push(RequeueFailure { id: id.to_string(), why: why(&error) }),
         }
     }
+    let has_more = ids.next().is_some() || is_all && !lane.letters().oldest(last, 1).is_empty();
+    outcome.next = last.filter(|_| has_more).map(|last| last.to_string());
     outcome.remaining = lane.letters().len();
     Ok(outcome)
 }
@@ -95,7 +105,7 @@ fn selected(letters: &DeadLetters, selection: Selection) -> Result<Vec<LetterId>
     match selection {
         Selection::Ids(ids) if ids.len() > LETTERS_MAX => Err(LettersError::TooMany),
         Selection::Ids(ids) => Ok(ids),
-        Selection::All => Ok(letters.oldest(LETTERS_MAX)),
+        Selection::All { after } => Ok(letters.oldest(after, LETTERS_MAX)),
     }
 }
 

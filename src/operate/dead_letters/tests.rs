@@ -26,6 +26,8 @@ use crate::{
 
 const SPOOL: Uuid = Uuid::from_u128(7);
 
+const ALL: Selection = Selection::All { after: None };
+
 struct House {
     disk: SimDisk,
     sink: Arc<MemorySink>,
@@ -200,9 +202,40 @@ async fn one_that_fails_keeps_nobody_else_back() {
     assert_eq!((outcome.requeued, outcome.remaining), (1, 4));
 
     house.sink.poison_when(|_| false);
-    let outcome = requeue(&house.lanes, "storage", Selection::All).await.unwrap();
+    let outcome = requeue(&house.lanes, "storage", ALL).await.unwrap();
     assert_eq!((outcome.requeued, outcome.failed.len(), outcome.remaining), (3, 1, 1));
     assert_eq!(house.sink.events().len(), 4);
+}
+
+#[tokio::test]
+async fn a_thousand_that_fail_keep_nobody_behind_them_back() {
+    let house = House::new();
+    let bad = LETTERS_MAX as u64;
+    house.bury_events(bad + 5);
+    house.sink.poison_when(move |id| id.as_u64_pair().1 < bad);
+    let first = requeue(&house.lanes, "storage", ALL).await.unwrap();
+    assert_eq!((first.requeued, first.failed.len(), first.remaining), (0, LETTERS_MAX, LETTERS_MAX + 5));
+    let after = first.next.as_deref().and_then(LetterId::parse);
+    assert_eq!(after, Some(id(bad - 1)));
+    let second = requeue(&house.lanes, "storage", Selection::All { after }).await.unwrap();
+    assert_eq!(
+        (second.requeued, second.failed, second.remaining, second.next),
+        (5, vec![], LETTERS_MAX, None)
+    );
+    assert_eq!(house.sink.events().len(), 5);
+}
+
+#[tokio::test]
+async fn a_letter_that_another_call_stored_is_not_a_failure_unless_it_was_named() {
+    let house = House::new();
+    house.bury_events(20);
+    let (one, two) =
+        tokio::join!(requeue(&house.lanes, "storage", ALL), requeue(&house.lanes, "storage", ALL));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!((one.failed, two.failed), (vec![], vec![]));
+    assert_eq!((one.requeued + two.requeued, house.sink.events().len()), (20, 20));
+    let named = requeue(&house.lanes, "storage", Selection::Ids(vec![id(3)])).await.unwrap();
+    assert_eq!(named.failed[0].why, "missing");
 }
 
 #[tokio::test]
@@ -210,9 +243,9 @@ async fn a_letter_that_stays_after_its_record_was_stored_says_so() {
     let house = House::new();
     house.bury_events(1);
     house.disk.fail(Operation::Remove, 1, Failure::Io);
-    let outcome = requeue(&house.lanes, "storage", Selection::All).await.unwrap();
+    let outcome = requeue(&house.lanes, "storage", ALL).await.unwrap();
     assert_eq!(outcome.failed[0].why, "stored_but_letter_stays");
-    let outcome = requeue(&house.lanes, "storage", Selection::All).await.unwrap();
+    let outcome = requeue(&house.lanes, "storage", ALL).await.unwrap();
     assert_eq!((outcome.requeued, outcome.remaining, house.sink.events().len()), (1, 0, 1));
 }
 
@@ -225,7 +258,7 @@ async fn discarding_is_for_good_and_bounded() {
     assert!(matches!(refused, Err(LettersError::TooMany)));
     let some = Selection::Ids(vec![id(3), id(3), id(90_000)]);
     assert_eq!(discard(&house.lanes, "storage", some).await.unwrap().discarded, 1);
-    assert_eq!(discard(&house.lanes, "storage", Selection::All).await.unwrap().discarded, LETTERS_MAX);
+    assert_eq!(discard(&house.lanes, "storage", ALL).await.unwrap().discarded, LETTERS_MAX);
     assert_eq!(house.lanes[0].letters().list(), [id(LETTERS_MAX as u64 + 1)], "the oldest went first");
     assert!(house.sink.events().is_empty());
 }

@@ -41,6 +41,11 @@ impl House {
         self.database.handle()
     }
 
+    /// A handle with connections of its own, as another process would have.
+    pub(super) fn stranger(&self) -> Database {
+        self.database.stranger()
+    }
+
     pub(super) fn is_sqlite(&self) -> bool {
         self.database().kind() == Kind::Sqlite
     }

@@ -14,6 +14,7 @@ macro_rules! on_both {
     };
 }
 
+mod admission;
 mod deadlines;
 mod events;
 mod house;

@@ -16,6 +16,7 @@ use crate::{
 on_both! {
     what_is_old_is_deleted_to_the_microsecond,
     a_person_is_erased_from_both_tables,
+    an_id_within_another_text_is_nobodys,
     counting_deletes_nothing,
     nobody_is_not_everybody,
     a_lane_writes_between_two_portions,
@@ -75,16 +76,45 @@ async fn a_person_is_erased_from_both_tables(house: &mut House) {
     ];
     let body = |body: &str, number| Refusal { body: Bytes::from(body.to_owned()), ..refusal(5, number) };
     let refusals = [
-        body(person, 1),
+        body(r#"{"userId":"Ør\"s'ted%👩"}"#, 1),
         body(r#"{"userId": "\u00d8r\"s'ted%\ud83d\udc69"}"#, 2),
         body(r#"{"userId": "Ør\"s'ted%👩"}"#, 3),
         body(r#"{"userId": "\u00D8r\"s'ted%\uD83D\uDC69"}"#, 4),
         body(r#"{"userId": "Ør\"s'ted"}"#, 5),
-        Refusal { body: [b"\xff\0", person.as_bytes()].concat().into(), ..refusal(6, 6) },
+        Refusal { body: [b"\xff\0", r#""Ør\"s'ted%👩""#.as_bytes()].concat().into(), ..refusal(6, 6) },
+        body(r#"{"about": "Ør\"s'ted%👩, and others"}"#, 7),
     ];
     house.write(&events, &refusals).await;
     assert_eq!(swept(house, of_person(person), Aim::Delete, 1).await, Pruned { events: 2, refusals: 5 });
-    assert_eq!(left(house).await, (vec![1, 4, 5], vec![5]));
+    assert_eq!(left(house).await, (vec![1, 4, 5], vec![5, 7]));
+}
+
+async fn an_id_within_another_text_is_nobodys(house: &mut House) {
+    let about = [
+        r#"{"userId":"42"}"#,
+        r#"{"userId":42,"x":1}"#,
+        r#"{"x": 1, "userId": 42}"#,
+        r#"{ "ids" : [ 41, 42 ] }"#,
+        "[\n  41,\n  42\n]",
+        "{\"userId\":42\r\n}",
+    ];
+    let of_others = [
+        r#"{"userId":"7","timestamp":"2042-01-31T12:42:42Z"}"#,
+        r#"{"userId":420,"x":142}"#,
+        r#"{"userId":-42,"x":42.5,"y":0.42,"z":42e1}"#,
+        r#"{"userId":"u-42","x":"page 42 of 42"}"#,
+        r#"{"userId":"7","x":"\u0042"}"#,
+        r#"{"userId":"42 "}"#,
+    ];
+    let refusals: Vec<_> = about
+        .iter()
+        .chain(&of_others)
+        .zip(1..)
+        .map(|(body, number)| Refusal { body: Bytes::from_static(body.as_bytes()), ..refusal(5, number) })
+        .collect();
+    house.write(&[], &refusals).await;
+    assert_eq!(swept(house, of_person("42"), Aim::Delete, 5).await, Pruned { events: 0, refusals: 6 });
+    assert_eq!(left(house).await.1, [7, 8, 9, 10, 11, 12]);
 }
 
 async fn counting_deletes_nothing(house: &mut House) {

@@ -12,7 +12,7 @@ use crate::database::{Database, DatabaseError};
 const CHUNK: usize = 5_000;
 
 /// A longer name is a mistake of the file, such as a quotation mark that is never closed.
-const USERNAME_CHARS_MAX: usize = 255;
+pub(super) const USERNAME_CHARS_MAX: usize = 255;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -100,7 +100,7 @@ pub async fn import(
 }
 
 /// The checked rows of a file.
-struct Rows<R> {
+pub(super) struct Rows<R> {
     /// Lines end at a line feed and only there; that the file's last line has one makes lines countable.
     reader: csv::Reader<io::Chain<R, &'static [u8]>>,
     record: csv::ByteRecord,
@@ -108,7 +108,7 @@ struct Rows<R> {
 }
 
 impl<R: Read> Rows<R> {
-    fn new(reader: R) -> Result<Self, ImportError> {
+    pub(super) fn new(reader: R) -> Result<Self, ImportError> {
         // The header is read as any other row and the number of columns is checked here, with our own words.
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -130,7 +130,7 @@ impl<R: Read> Rows<R> {
         self.reader.read_byte_record(&mut self.record).map_err(|error| ImportError::Read(error.into()))
     }
 
-    fn next_chunk(&mut self) -> Result<Vec<(i64, String)>, ImportError> {
+    pub(super) fn next_chunk(&mut self) -> Result<Vec<(i64, String)>, ImportError> {
         let mut chunk = Vec::with_capacity(CHUNK);
         while chunk.len() < CHUNK && self.advance()? {
             let is_blank = self.record.as_slice() == b"\r";

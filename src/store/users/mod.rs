@@ -4,6 +4,8 @@
 //! import bumps a version in its own transaction, servers poll the version, and load everything when it moved.
 
 mod directory;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod import;
 mod table;
 

@@ -112,6 +112,11 @@ fn what_is_asked_wrongly_is_told_by_its_name() {
         ("/refusals/discard", "{}"),
         ("/prune", "{}"),
         ("/dead-letters/discard", r#"{"sink":"storage"}"#),
+        ("/dead-letters/requeue", r#"{"sink":"storage","all":true,"after":"7"}"#),
+        (
+            "/dead-letters/requeue",
+            r#"{"sink":"storage","ids":[],"after":"00000000000000000017-0123456789abcdef0011223344556677"}"#,
+        ),
     ] {
         let answer = send(&server, &request(&server, "POST", target).with_body(body));
         assert_problem(&answer, 400, "invalid_parameter");

@@ -1,6 +1,6 @@
 //! Lanes are paused and resumed, and their dead letters looked after.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{assert_problem, get, post, request, send};
 use crate::server::{Site, track, until, web};
@@ -65,7 +65,11 @@ fn dead_letters_are_listed_shown_requeued_and_discarded() {
 
     let still = post(&server, "/dead-letters/requeue", &json!({ "sink": "storage", "all": true }));
     assert_eq!((&still["requeued"], &still["remaining"]), (&0.into(), &2.into()), "{still}");
-    assert_eq!(still["failed"].as_array().unwrap().len(), 2);
+    assert_eq!((still["failed"].as_array().unwrap().len(), &still["next"]), (2, &Value::Null));
+    let behind =
+        post(&server, "/dead-letters/requeue", &json!({ "sink": "storage", "all": true, "after": id(1) }));
+    assert_eq!(behind["failed"].as_array().unwrap().len(), 1);
+    assert_eq!(behind["failed"][0]["id"], id(0), "the newer one is behind the older one");
     site.execute("DROP TRIGGER poison");
     let one = post(&server, "/dead-letters/requeue", &json!({ "sink": "storage", "ids": [id(0)] }));
     assert_eq!((&one["requeued"], &one["remaining"]), (&1.into(), &1.into()), "{one}");
