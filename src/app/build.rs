@@ -26,6 +26,7 @@ use crate::{
     },
     ingest::{accept::Ingest, refusal_share::RefusalShare, registry::Registry},
     operate::{
+        audit::Auditor,
         health::Health,
         pace::Pace,
         reload::Reload,
@@ -175,7 +176,10 @@ impl Core {
             budget: self.budget.clone(),
             body: config.collect.body,
             clock: self.clock.clone(),
-            threads: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))),
+            threads: Arc::new(Semaphore::new(Collect::deliveries_at_once(
+                std::thread::available_parallelism().map_or(2, usize::from),
+                config.collect.body_memory,
+            ))),
             unrouted: Metric::UnroutedRequests.counter(&[]),
         }
     }
@@ -220,6 +224,7 @@ impl Core {
             lanes: status.lanes.clone(),
             status,
             replay: Replay::new(database.clone(), Arc::clone(ingest), Arc::clone(registry)),
+            auditor: Auditor::default(),
             tail: Tail::new(self.spool.clone(), self.stopping.clone()),
             reload,
             explaining: Semaphore::new(1),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub use super::build::StartError;
 use super::{
     build::Server,
+    file_handles,
     reload::{Reloader, record_loaded},
 };
 use crate::{
@@ -123,7 +124,9 @@ struct Running {
 impl Running {
     fn start(server: Server, config: &Config) -> Self {
         let Server { spool, database, lane, reloader, stopping, collect, operate, .. } = server;
-        let (stop, settings) = (Stop::default(), &config.collect.server);
+        let stop = Stop::default();
+        let connections = file_handles::connections(config.collect.server.connections);
+        let settings = |connections| server::Settings { connections, ..config.collect.server.clone() };
         Self {
             spool,
             database,
@@ -132,13 +135,13 @@ impl Running {
             collecting: tokio::spawn(server::serve(
                 collect.0,
                 collect.1,
-                settings.clone(),
+                settings(connections.collect),
                 stop.collect.clone(),
             )),
             operating: tokio::spawn(server::serve(
                 operate.0,
                 operate.1,
-                settings.clone(),
+                settings(connections.operate),
                 stop.operate.clone(),
             )),
             lane: tokio::spawn(lane.run(stop.finish.clone(), stop.now.clone())),

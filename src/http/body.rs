@@ -136,8 +136,9 @@ impl Reservation {
     }
 }
 
-/// Reads a body whole. Its length, where the sender has declared one, is checked and reserved before the first byte is
-/// read; a body that comes in one piece is not copied.
+/// Reads a body whole. Its length, where the sender has declared one, is checked before the first byte is read; memory is
+/// reserved for what has come, with room for as much again, and never for what was merely declared: some dozens of heads
+/// would take it all. A body that comes in one piece is not copied.
 ///
 /// # Cancel safety
 ///
@@ -153,7 +154,8 @@ pub async fn read(
     if declared.is_some_and(|bytes| bytes > limit) {
         return Err(BodyError::TooLarge { limit });
     }
-    let mut reservation = budget.reserve(declared.unwrap_or(STEP_BYTES.min(limit))).await?;
+    let most = declared.unwrap_or(limit);
+    let mut reservation = budget.reserve(STEP_BYTES.min(most)).await?;
     let start = Instant::now();
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
@@ -172,14 +174,17 @@ pub async fn read(
             return Err(BodyError::TooLarge { limit });
         }
         if total > reservation.bytes() {
-            reservation.grow_to(total.saturating_add(total.max(STEP_BYTES)).min(limit)).await?;
+            let roomy = total.saturating_add(total.max(STEP_BYTES)).min(most).max(total);
+            reservation.grow_to(roomy).await?;
         }
         if received == 0 {
             first = data;
             continue;
         }
+        if joined.capacity() < total {
+            joined.reserve(reservation.bytes().saturating_sub(joined.len()));
+        }
         if joined.is_empty() {
-            joined.reserve(reservation.bytes());
             joined.extend_from_slice(&std::mem::take(&mut first));
         }
         joined.extend_from_slice(&data);
@@ -381,6 +386,28 @@ mod tests {
         assert_eq!(start.elapsed(), MEMORY_PATIENCE);
         let (read, ()) = tokio::join!(read(body(), &LIMITS, &budget), async { drop(held) });
         assert_eq!(read.unwrap().0.len(), 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_length_that_is_merely_declared_takes_no_memory() {
+        let budget = MemoryBudget::new(100 << 10);
+        let limits = BodyLimits { bytes: 90 << 10, ..LIMITS };
+        let trickle = || Body::new(Script::default().declared(80 << 10).data("x").pause(60));
+        let trickles = (0..3).map(|_| {
+            tokio::spawn({
+                let budget = budget.clone();
+                async move { read(trickle(), &limits, &budget).await.map(drop) }
+            })
+        });
+        let trickles: Vec<_> = trickles.collect();
+        tokio::task::yield_now().await;
+        assert_eq!(budget.used(), 3 * STEP_BYTES);
+        let other = Script::default().declared(50 << 10).data(vec![0; 30 << 10]).data(vec![0; 20 << 10]);
+        let (bytes, memory) = read(Body::new(other), &limits, &budget).await.unwrap();
+        assert_eq!((bytes.len(), memory.bytes()), (50 << 10, 50 << 10));
+        for trickle in trickles {
+            assert_eq!(trickle.await.unwrap(), Err(BodyError::TooSlow));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -83,11 +83,32 @@ impl Collect {
         }
     }
 
+    /// How many deliveries are taken at a time: one for each core, and together no more than half of the memory for
+    /// bodies, so that a firehose that trickles cannot keep other sources out.
+    pub fn deliveries_at_once(cores: usize, body_memory: usize) -> usize {
+        cores.min(body_memory / 2 / DELIVERY_BYTES).max(1)
+    }
+
+    /// A thread, and then memory: who waits for a thread holds nothing that others need.
     async fn room(&self) -> Result<(Reservation, OwnedSemaphorePermit), Trouble> {
-        let memory =
-            self.budget.reserve(DELIVERY_BYTES.min(self.budget.bytes())).await.map_err(|_| Trouble::Busy)?;
         let thread = timeout(THREAD_PATIENCE, Arc::clone(&self.threads).acquire_owned()).await;
         let thread = thread.ok().and_then(Result::ok).ok_or(Trouble::Busy)?;
+        let memory =
+            self.budget.reserve(DELIVERY_BYTES.min(self.budget.bytes())).await.map_err(|_| Trouble::Busy)?;
         Ok((memory, thread))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn firehoses_leave_half_of_the_memory_to_others() {
+        for (cores, body_memory, deliveries) in
+            [(2, 64 << 20, 2), (64, 64 << 20, 4), (64, 1 << 30, 64), (1, 64 << 20, 1), (8, 1 << 20, 1)]
+        {
+            assert_eq!(Collect::deliveries_at_once(cores, body_memory), deliveries);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::{clock::UnixMicros, secret::Secret};
 
@@ -72,15 +72,14 @@ impl KeyRing {
     /// much of it was right, nor which of several fitted shows in the time this takes.
     pub fn find(&self, offered: &[u8], now: UnixMicros) -> Option<usize> {
         let offered = digest(offered);
-        let mut found = None;
-        for (index, key) in self.0.iter().enumerate() {
-            let equal = bool::from(key.digest.ct_eq(&offered));
+        let (mut opens, mut found) = (Choice::from(0), 0);
+        for (index, key) in (0_u64..).zip(&self.0) {
             let valid = key.live && !key.is_expired(now);
-            if equal & valid {
-                found = Some(index);
-            }
+            let fits = key.digest.ct_eq(&offered) & Choice::from(u8::from(valid));
+            found.conditional_assign(&index, fits);
+            opens |= fits;
         }
-        found
+        usize::try_from(found).ok().filter(|_| opens.into())
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
@@ -27,10 +30,10 @@ pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
     router: Router,
-    settings: Arc<Settings>,
+    (settings, crowded): (Arc<Settings>, Arc<AtomicBool>),
     stop: CancellationToken,
 ) {
-    let stream = Stream::new(socket, settings);
+    let stream = Stream::new(socket, settings, crowded);
     let receiving = stream.receiving();
     let service = router
         .map_request(move |mut request: Request<Incoming>| {

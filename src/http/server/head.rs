@@ -16,6 +16,9 @@ pub(super) enum Framing {
     Chunked,
 }
 
+/// The refusal of what [`may_begin`] rules out.
+pub(super) const NOT_HTTP: Refusal = Refusal::Malformed("not an HTTP request");
+
 /// Whether these first bytes could begin a request, or an empty line before one: every method is letters. A TLS
 /// handshake or a binary protocol is answered at once instead of being waited for.
 pub(super) fn may_begin(bytes: &[u8]) -> bool {
@@ -46,6 +49,9 @@ pub(super) fn searched(bytes: &[u8]) -> usize {
 pub(super) fn judge(head: &[u8], settings: &Settings) -> Result<Framing, Refusal> {
     if head.len() > settings.head_bytes {
         return Err(too_large(head));
+    }
+    if !may_begin(head) {
+        return Err(NOT_HTTP);
     }
     let mut lines = head.split_inclusive(|&byte| byte == b'\n').map(|line| {
         line.strip_suffix(b"\r\n").ok_or(Refusal::Malformed("a line of the head does not end with CRLF"))
@@ -148,7 +154,7 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
 }
 
 /// The characters of `host[:port]` by RFC 3986, without the comma with which a proxy would have merged two of them.
-fn is_host_byte(byte: u8) -> bool {
+pub(super) fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
 }
 
@@ -176,6 +182,13 @@ mod tests {
             ("Host: a\r\nX-Empty:\r\nX-Binary: \u{fc}\r\n", Framing::Length(0)),
         ] {
             assert_eq!(with_fields(fields), Ok(framing), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_begins_as_none_is_refused_in_one_piece_as_well() {
+        for head in ["\x16\x03GET / HTTP/1.1\r\nHost: a\r\n\r\n", " GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+            assert_eq!(judged(head), Err(super::NOT_HTTP));
         }
     }
 

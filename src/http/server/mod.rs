@@ -6,6 +6,7 @@
 //! | slow bodies | `http::body`, whose caller can still answer |
 //! | a peer that does not read its answer | `write_timeout`, in `stream` |
 //! | more connections than file handles | none is accepted beyond `connections` |
+//! | idle connections that keep others out | they end early while there are as many as allowed |
 //! | two readings of one request (smuggling) | `head` and `chunks` judge every request's raw bytes |
 //! | an early answer that a reset overtakes | `stream` lingers: 64 KiB, one second |
 //!
@@ -13,6 +14,8 @@
 
 mod chunks;
 mod connection;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod head;
 mod patience;
 mod refusal;
@@ -21,7 +24,15 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
 use tokio::{
@@ -47,7 +58,8 @@ pub struct Settings {
     pub first_byte_timeout: Duration,
     /// How long a head may take from its first byte.
     pub head_timeout: Duration,
-    /// How long a connection may be idle between requests.
+    /// How long a connection may be idle between requests. While there are as many connections as allowed, it is no longer
+    /// than a new one may be silent.
     pub idle_timeout: Duration,
     /// How long a peer may take no byte of its answer.
     pub write_timeout: Duration,
@@ -104,8 +116,10 @@ async fn accept_all(
     stop: CancellationToken,
 ) {
     let settings = Arc::new(settings);
+    let crowded = Arc::<AtomicBool>::default();
     let mut connections = JoinSet::new();
     loop {
+        crowded.store(connections.len() >= settings.connections, Ordering::Relaxed);
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -115,7 +129,8 @@ async fn accept_all(
                 let _ = socket.set_nodelay(true);
                 // A token of its own spares the connections from meeting at one lock.
                 let stop = stop.child_token();
-                connections.spawn(connection::serve(socket, peer, router.clone(), Arc::clone(&settings), stop));
+                let shared = (Arc::clone(&settings), Arc::clone(&crowded));
+                connections.spawn(connection::serve(socket, peer, router.clone(), shared, stop));
             }
         }
     }

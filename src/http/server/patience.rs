@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -26,12 +26,14 @@ pub(super) enum Wait {
 pub(super) struct Patience {
     wait: Option<Wait>,
     sleep: Pin<Box<Sleep>>,
+    idle_until: Instant,
 }
 
 impl Patience {
     /// Nothing is waited for yet; `first` is how long the first wait will be.
     pub(super) fn new(first: Duration) -> Self {
-        Self { wait: None, sleep: Box::pin(sleep(first)) }
+        let sleep = Box::pin(sleep(first));
+        Self { wait: None, idle_until: sleep.deadline(), sleep }
     }
 
     /// Ready when this wait has lasted too long. Waiting on for the same thing does not move the deadline.
@@ -40,6 +42,30 @@ impl Patience {
             self.sleep.as_mut().reset(Instant::now() + limit);
         }
         self.sleep.as_mut().poll(cx)
+    }
+
+    /// Ready when the next request has been waited for too long: `limit` in all, or less as soon as others need the place
+    /// of this connection, for which it is asked again and again, `interval` apart.
+    pub(super) fn poll_idle(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: Duration,
+        interval: Duration,
+        is_needed: impl Fn() -> bool,
+    ) -> Poll<()> {
+        if self.wait.replace(Wait::NextRequest) != Some(Wait::NextRequest) {
+            let now = Instant::now();
+            self.idle_until = now + limit;
+            self.sleep.as_mut().reset(now + limit.min(interval));
+        }
+        loop {
+            ready!(self.sleep.as_mut().poll(cx));
+            let asked = self.sleep.deadline();
+            if asked >= self.idle_until || is_needed() {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset((Instant::now() + interval).min(self.idle_until));
+        }
     }
 
     /// What was waited for has come.

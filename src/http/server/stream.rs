@@ -44,6 +44,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct Stream {
     socket: TcpStream,
     settings: Arc<Settings>,
+    /// Whether others wait for a connection to end.
+    crowded: Arc<AtomicBool>,
     /// Bytes that were read and not handed over.
     buffer: BytesMut,
     /// How many of them, from the front, hyper may have.
@@ -71,11 +73,12 @@ enum Expected {
 
 impl Stream {
     /// Wraps an accepted socket.
-    pub(super) fn new(socket: TcpStream, settings: Arc<Settings>) -> Self {
+    pub(super) fn new(socket: TcpStream, settings: Arc<Settings>, crowded: Arc<AtomicBool>) -> Self {
         let patience = Patience::new(settings.first_byte_timeout);
         Self {
             socket,
             settings,
+            crowded,
             buffer: BytesMut::new(),
             granted: 0,
             expected: Expected::Head { searched: 0 },
@@ -171,7 +174,7 @@ impl Stream {
                 Err(refusal) => refusal,
             }
         } else if !head::may_begin(&self.buffer) {
-            Refusal::Malformed("not an HTTP request")
+            head::NOT_HTTP
         } else if self.buffer.len() > self.settings.head_bytes {
             head::too_large(&self.buffer)
         } else {
@@ -211,17 +214,27 @@ impl Stream {
             Poll::Ready(_) if wait == Wait::Body => self.patience.end(),
             Poll::Ready(_) => {}
             Poll::Pending => {
-                let limit = match wait {
-                    Wait::FirstByte => self.settings.first_byte_timeout,
-                    Wait::NextRequest | Wait::Body => self.settings.idle_timeout,
-                    Wait::RestOfHead => self.settings.head_timeout,
-                };
-                ready!(self.patience.poll(cx, wait, limit));
+                ready!(self.poll_patience(cx, wait));
                 let refusal = (wait == Wait::RestOfHead).then_some(Refusal::HeadTimeout);
                 self.expected = Expected::Nothing(refusal);
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_patience(&mut self, cx: &mut Context<'_>, wait: Wait) -> Poll<()> {
+        let Settings { first_byte_timeout, head_timeout, idle_timeout, .. } = *self.settings;
+        let limit = match wait {
+            Wait::FirstByte => first_byte_timeout,
+            Wait::RestOfHead => head_timeout,
+            Wait::Body => idle_timeout,
+            // Who is idle gives way to who has something to send, but no sooner than a newcomer would have to.
+            Wait::NextRequest => {
+                let is_needed = || self.crowded.load(Ordering::Relaxed);
+                return self.patience.poll_idle(cx, idle_timeout, first_byte_timeout, is_needed);
+            }
+        };
+        self.patience.poll(cx, wait, limit)
     }
 
     fn note_receiving(&self) {

@@ -156,6 +156,26 @@ async fn silent_connections_are_closed() {
 }
 
 #[tokio::test]
+async fn idle_connections_give_way_to_those_who_wait() {
+    let settings = || Settings { connections: 1, idle_timeout: PATIENCE, head_timeout: PATIENCE, ..short() };
+    let server = Server::start(settings()).await;
+    let mut idle = server.connect().await;
+    idle.send(echo("one")).await;
+    idle.until("\r\n\r\none").await;
+    assert!(server.exchange(CLOSING_PEER).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(idle.rest().await, "");
+
+    // As long as there is room for others it stays.
+    let server = Server::start(Settings { connections: 2, ..settings() }).await;
+    let mut idle = server.connect().await;
+    idle.send(echo("one")).await;
+    idle.until("\r\n\r\none").await;
+    assert!(timeout(Duration::from_millis(600), idle.0.read_u8()).await.is_err());
+    idle.send(echo("two")).await;
+    idle.until("\r\n\r\ntwo").await;
+}
+
+#[tokio::test]
 async fn heads_that_stall_are_answered_408() {
     let server =
         Server::start(Settings { idle_timeout: PATIENCE, first_byte_timeout: PATIENCE, ..short() }).await;

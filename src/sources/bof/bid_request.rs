@@ -136,16 +136,20 @@ impl<'a> Impressions<'a> {
         walk.elements(|walk| {
             read.count += 1;
             let (mut floor, mut currency, mut deals) = (None, None, Vec::new());
+            let mut offers = Self::default().media;
             walk.members(|name, walk| match name {
                 "bidfloor" => floor = scalar::decimal(walk.value()),
                 "bidfloorcur" => currency = Some(walk.value()),
                 "pmp" => deals = parts::member(walk.value(), "deals").map(deal_ids).unwrap_or_default(),
                 name => {
-                    if let Some((_, offered)) = read.media.iter_mut().find(|(media, _)| *media == name) {
-                        *offered |= walk.value().kind() != ValueKind::Null;
+                    if let Some((_, offered)) = offers.iter_mut().find(|(media, _)| *media == name) {
+                        *offered = walk.value().kind() != ValueKind::Null;
                     }
                 }
             });
+            for ((_, any), (_, one)) in read.media.iter_mut().zip(offers) {
+                *any |= one;
+            }
             if read.floor.is_none() {
                 read.floor = floor.map(|cpm| Floor { cpm, currency });
             }
@@ -183,11 +187,16 @@ impl<'a> PrivacySignals<'a> {
     fn read_regulations(&mut self, walk: &mut Walk<'a>) {
         (self.gdpr, self.us_privacy, self.gpp, self.coppa) = Default::default();
         walk.members(|name, walk| match name {
-            "ext" => walk.members(|name, walk| {
-                if let Some(signal) = self.regulation(name) {
-                    signal.extension = Some(walk.value());
+            "ext" => {
+                for signal in [&mut self.gdpr, &mut self.us_privacy, &mut self.gpp, &mut self.coppa] {
+                    signal.extension = None;
                 }
-            }),
+                walk.members(|name, walk| {
+                    if let Some(signal) = self.regulation(name) {
+                        signal.extension = Some(walk.value());
+                    }
+                });
+            }
             name => {
                 if let Some(signal) = self.regulation(name) {
                     signal.own = Some(walk.value());
