@@ -12,6 +12,8 @@ pub mod database;
 pub mod disk;
 pub mod drain;
 pub mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod ingest;
 pub mod operate;

@@ -176,7 +176,14 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
         // Modules that only tests compile: they may look anywhere.
         let is_test = matches!(
             file_name,
-            "tests" | "tests.rs" | "proptests.rs" | "testing.rs" | "simulated.rs" | "contract"
+            "tests"
+                | "tests.rs"
+                | "proptests.rs"
+                | "testing.rs"
+                | "simulated.rs"
+                | "contract"
+                | "fuzz"
+                | "fuzz.rs"
         );
         if is_test {
             continue;
