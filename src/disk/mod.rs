@@ -8,8 +8,11 @@
 //! After a failed sync nothing may be assumed of the file: a second sync could succeed without having written.
 
 mod real;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "for tests, which may")]
 pub mod simulated;
+#[cfg(feature = "fault-injection")]
+mod unsynced;
 
 use std::{
     ffi::OsString,

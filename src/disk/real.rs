@@ -65,6 +65,10 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        #[cfg(feature = "fault-injection")]
+        if super::unsynced::is_on() {
+            return Ok(());
+        }
         File::open(path)?.sync_all()
     }
 
@@ -99,6 +103,10 @@ impl DiskFile for RealFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        #[cfg(feature = "fault-injection")]
+        if super::unsynced::is_on() {
+            return Ok(());
+        }
         self.0.sync_data()
     }
 

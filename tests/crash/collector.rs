@@ -1,6 +1,7 @@
 //! The process that is killed: the real binary on a data directory of its own, which outlives it.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -44,12 +45,17 @@ secrets = [{ id = \"a\", env = \"SENDER_KEY\" }]
 pub(crate) struct Collector {
     home: TempDir,
     storage_url: Option<String>,
-    running: Option<Running>,
+    pub(crate) program: PathBuf,
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// More of the environment.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
+    pub(crate) running: Option<Running>,
 }
 
-struct Running {
-    process: Child,
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) process: Child,
+    pub(crate) address: SocketAddr,
 }
 
 impl Collector {
@@ -57,12 +63,13 @@ impl Collector {
     pub(crate) fn new(storage_url: Option<String>) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("tidegate.toml"), SETTINGS).unwrap();
-        Self { home, storage_url, running: None }
+        let (program, data) = (env!("CARGO_BIN_EXE_tidegate").into(), home.path().join("data"));
+        Self { home, storage_url, program, data, variables: Vec::new(), running: None }
     }
 
     /// The file of the SQLite database.
     pub(crate) fn database(&self) -> PathBuf {
-        self.home.path().join("data/events.db")
+        self.data.join("events.db")
     }
 
     /// Where to store from the next start on; returns where it was.
@@ -118,17 +125,18 @@ impl Collector {
         timeout(PATIENCE, ended).await.expect("a stop within its deadline").unwrap()
     }
 
-    fn spawn(&mut self) -> ChildStdout {
+    pub(crate) fn spawn(&mut self) -> ChildStdout {
         let (collect, operate) = (free_address(), free_address());
         let home = self.home.path();
-        let mut log = File::options().create(true).append(true).open(home.join("log")).unwrap();
+        let mut log = File::options().create(true).append(true).open(self.log()).unwrap();
         writeln!(log, "--- start").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let mut command = Command::new(&self.program);
         command.args(["serve", "--config", "tidegate.toml"]).current_dir(home).env_clear();
-        command.env("TIDEGATE_DATA_DIR", home.join("data")).env("SENDER_KEY", KEY);
+        command.env("TIDEGATE_DATA_DIR", &self.data).env("SENDER_KEY", KEY);
         command.env("TIDEGATE_COLLECT__LISTEN", collect.to_string());
         command.env("TIDEGATE_OPERATE__LISTEN", operate.to_string());
         command.envs(self.storage_url.as_ref().map(|url| ("TIDEGATE_STORAGE__URL", url)));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut process = command.spawn().unwrap();
         let stdout = process.stdout.take().unwrap();
@@ -136,9 +144,14 @@ impl Collector {
         stdout
     }
 
+    /// Where it logs.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.home.path().join("log")
+    }
+
     /// What the process logged last.
-    fn log_end(&self) -> String {
-        let mut log = File::open(self.home.path().join("log")).unwrap();
+    pub(crate) fn log_end(&self) -> String {
+        let mut log = File::open(self.log()).unwrap();
         let length = log.metadata().unwrap().len();
         log.seek(SeekFrom::Start(length.saturating_sub(4000))).unwrap();
         let mut bytes = Vec::new();

@@ -3,9 +3,9 @@
 //! What a kill leaves unanswered is mostly sent again, to whoever comes back, as senders do; and now and then it is
 //! given up, so that the proof also sees what was sent once and never answered.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use crate::{
     client::{Answer, Connection},
@@ -33,11 +33,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Senders that wait for an address.
-    pub(crate) fn start(oracle: &Arc<Oracle>, mut rng: fastrand::Rng) -> Self {
+    /// Senders that wait for an address, and rest so long after each answer.
+    pub(crate) fn start(oracle: &Arc<Oracle>, mut rng: fastrand::Rng, rest: Duration) -> Self {
         let door = watch::Sender::new(Door::Closed);
         let senders = (0..CONNECTIONS)
-            .map(|_| tokio::spawn(send(Arc::clone(oracle), door.subscribe(), rng.fork())))
+            .map(|_| tokio::spawn(send(Arc::clone(oracle), door.subscribe(), rng.fork(), rest)))
             .collect();
         Self { door, senders }
     }
@@ -61,7 +61,7 @@ impl Load {
     }
 }
 
-async fn send(oracle: Arc<Oracle>, mut door: watch::Receiver<Door>, mut rng: fastrand::Rng) {
+async fn send(oracle: Arc<Oracle>, mut door: watch::Receiver<Door>, mut rng: fastrand::Rng, rest: Duration) {
     let mut unanswered: Option<Delivery> = None;
     loop {
         let address = match *door.borrow_and_update() {
@@ -74,14 +74,18 @@ async fn send(oracle: Arc<Oracle>, mut door: watch::Receiver<Door>, mut rng: fas
             None => None,
         };
         let Some(mut connection) = connection else {
-            door.changed().await.unwrap();
+            // Nobody is there to open it any more where a proof has broken off.
+            if door.changed().await.is_err() {
+                return;
+            }
             continue;
         };
         while !matches!(*door.borrow(), Door::Over) {
             let again = unanswered.take().filter(|_| rng.u8(..5) > 0);
             let delivery = again.unwrap_or_else(|| Delivery::compose(&oracle, &mut rng));
             match delivery.send(&oracle, &mut connection).await {
-                Afterwards::Next => {}
+                Afterwards::Next if rest.is_zero() => {}
+                Afterwards::Next => sleep(rest).await,
                 Afterwards::Reconnect => break,
                 Afterwards::Repeat => {
                     unanswered = Some(delivery);
@@ -138,6 +142,7 @@ impl Delivery {
         let target = format!("/v1/segment/{SOURCE}?key={KEY}");
         match connection.request("POST", &target, &self.body()).await {
             Ok(Answer { status: 503, .. }) => {
+                oracle.turned_away();
                 oracle.unanswered(&self.elements);
                 Afterwards::Repeat
             }

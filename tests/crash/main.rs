@@ -33,10 +33,15 @@ mod payload;
 mod storage;
 mod trial;
 
+use std::time::Duration;
+
 use collector::Collector;
 use load::Load;
 use storage::Storage;
 use trial::Trial;
+
+/// Senders send again as soon as they are answered.
+const FULL_SPEED: Duration = Duration::ZERO;
 
 /// A port that is reserved and that nobody listens on.
 const NOBODY: &str = "postgres://nobody@127.0.0.1:1/nothing";
@@ -45,7 +50,7 @@ const NOBODY: &str = "postgres://nobody@127.0.0.1:1/nothing";
 async fn sqlite_holds_every_acknowledged_event_once_after_many_kills() {
     let mut collector = Collector::new(None);
     let mut trial = Trial::new("sqlite", Storage::sqlite(collector.database()));
-    let load = Load::start(&trial.oracle, trial.rng.fork());
+    let load = Load::start(&trial.oracle, trial.rng.fork(), FULL_SPEED);
     trial.kills += trial::kill_under_load(&mut collector, &load, trial.rng.fork(), 40).await;
     trial.verdict(vec![(collector, load)]).await;
 }
@@ -55,7 +60,7 @@ async fn postgres_holds_every_acknowledged_event_once_after_many_kills() {
     let storage = Storage::postgres().await;
     let mut collector = Collector::new(storage.url());
     let mut trial = Trial::new("postgres", storage);
-    let load = Load::start(&trial.oracle, trial.rng.fork());
+    let load = Load::start(&trial.oracle, trial.rng.fork(), FULL_SPEED);
     trial.kills += trial::kill_under_load(&mut collector, &load, trial.rng.fork(), 40).await;
     trial.verdict(vec![(collector, load)]).await;
 }
@@ -66,7 +71,7 @@ async fn what_was_taken_while_the_sink_was_down_is_delivered_once_when_it_is_bac
     let storage = Storage::postgres().await;
     let mut collector = Collector::new(storage.url());
     let mut trial = Trial::new("postgres, away and back", storage);
-    let load = Load::start(&trial.oracle, trial.rng.fork());
+    let load = Load::start(&trial.oracle, trial.rng.fork(), FULL_SPEED);
     trial.kills += trial::kill_under_load(&mut collector, &load, trial.rng.fork(), 3).await;
 
     let back = collector.move_storage(Some(NOBODY.into()));
@@ -76,6 +81,7 @@ async fn what_was_taken_while_the_sink_was_down_is_delivered_once_when_it_is_bac
         trial.oracle.answered_count() > answered,
         "nothing was taken while the sink was down: the run is invalid"
     );
+    assert_eq!(trial.oracle.turned_away_count(), 0, "senders were turned away because of the sink");
 
     collector.move_storage(back);
     trial.verdict(vec![(collector, load)]).await;
@@ -86,7 +92,7 @@ async fn what_was_taken_while_the_sink_was_down_is_delivered_once_when_it_is_bac
 async fn a_graceful_stop_that_is_cut_short_by_a_kill_loses_nothing() {
     let mut collector = Collector::new(None);
     let mut trial = Trial::new("sqlite, stopping", Storage::sqlite(collector.database()));
-    let load = Load::start(&trial.oracle, trial.rng.fork());
+    let load = Load::start(&trial.oracle, trial.rng.fork(), FULL_SPEED);
     trial.kills += trial::kill_while_stopping(&mut collector, &load, trial.rng.fork(), 12).await;
     assert!(trial.kills > 0, "every stop was over before its kill: the run is invalid");
     trial.verdict(vec![(collector, load)]).await;
@@ -98,8 +104,10 @@ async fn two_collectors_that_share_a_database_store_each_message_once() {
     let storage = Storage::postgres().await;
     let (mut one, mut other) = (Collector::new(storage.url()), Collector::new(storage.url()));
     let mut trial = Trial::new("postgres, two collectors", storage);
-    let (at_one, at_other) =
-        (Load::start(&trial.oracle, trial.rng.fork()), Load::start(&trial.oracle, trial.rng.fork()));
+    let (at_one, at_other) = (
+        Load::start(&trial.oracle, trial.rng.fork(), FULL_SPEED),
+        Load::start(&trial.oracle, trial.rng.fork(), FULL_SPEED),
+    );
     let (kills_of_one, kills_of_other) = tokio::join!(
         trial::kill_under_load(&mut one, &at_one, trial.rng.fork(), 10),
         trial::kill_under_load(&mut other, &at_other, trial.rng.fork(), 10),

@@ -71,6 +71,11 @@ impl Storage {
         let admin_url = env::var(SERVER).unwrap_or_else(|_| {
             panic!("{SERVER} is not set: run scripts/with-postgres cargo test --test crash")
         });
+        Self::postgres_at(admin_url).await
+    }
+
+    /// An empty database on this server.
+    pub(crate) async fn postgres_at(admin_url: String) -> Self {
         let name = format!("crash_{}", Uuid::now_v7().simple());
         let mut connection = PgConnection::connect(&admin_url).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
@@ -177,7 +182,7 @@ impl Storage {
         Ok(rows.into_iter().map(cursor).collect())
     }
 
-    async fn rows<T>(&self, sql: &str) -> sqlx::Result<Vec<T>>
+    pub(crate) async fn rows<T>(&self, sql: &str) -> sqlx::Result<Vec<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
     {

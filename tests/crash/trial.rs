@@ -14,7 +14,7 @@ use crate::{
     client::Connection,
     collector::Collector,
     load::{Afterwards, Delivery, Load},
-    oracle::{Oracle, Verdict},
+    oracle::{Allowance, Oracle, Verdict},
     payload::Element,
     storage::Storage,
 };
@@ -46,7 +46,7 @@ const BREACHES_TOLD: usize = 10;
 /// A proof under way.
 pub(crate) struct Trial {
     name: &'static str,
-    storage: Storage,
+    pub(crate) storage: Storage,
     seed: u64,
     pub(crate) oracle: Arc<Oracle>,
     pub(crate) rng: fastrand::Rng,
@@ -63,18 +63,7 @@ impl Trial {
 
     /// Ends the load, lets the lanes deliver what is left, stops in order, and compares storage with the ledger.
     pub(crate) async fn verdict(self, mut collectors: Vec<(Collector, Load)>) {
-        for (collector, load) in &mut collectors {
-            load.finish().await;
-            let probe = self.probe(collector).await;
-            self.wait_for(probe).await;
-            assert_eq!(collector.stop().await.code(), Some(0), "a graceful stop with nothing left to do");
-        }
-        let stored = self.storage.read().await;
-        // What nobody sent has no content that would be right.
-        let content = |element: Option<Element>| element.unwrap_or(Element(0)).content();
-        let contents = stored.events.iter().map(|row| content(row.element)).collect();
-        let contents = self.storage.unaltered(contents).await;
-        let verdict = self.oracle.judge(&stored, &contents, collectors.len());
+        let verdict = self.judge(&mut collectors, &Allowance::default()).await;
         self.tell(&verdict);
         assert!(verdict.cut_off > 0, "no kill hit a request in flight: the run is invalid");
         assert!(verdict.acked > 0, "nothing was acknowledged: the run is invalid");
@@ -85,9 +74,25 @@ impl Trial {
         self.storage.remove().await;
     }
 
+    /// [`Self::verdict`] without its consequences.
+    pub(crate) async fn judge(&self, collectors: &mut [(Collector, Load)], allowance: &Allowance) -> Verdict {
+        for (collector, load) in &mut *collectors {
+            load.finish().await;
+            let probe = self.probe(collector).await;
+            self.wait_for(probe).await;
+            assert_eq!(collector.stop().await.code(), Some(0), "a graceful stop with nothing left to do");
+        }
+        let stored = self.storage.read().await;
+        // What nobody sent has no content that would be right.
+        let content = |element: Option<Element>| element.unwrap_or(Element(0)).content();
+        let contents = stored.events.iter().map(|row| content(row.element)).collect();
+        let contents = self.storage.unaltered(contents).await;
+        self.oracle.judge(&stored, &contents, collectors.len(), allowance)
+    }
+
     /// The first event after the last start. A lane keeps the order of its spool: when this one is stored, everything
     /// before it is settled.
-    async fn probe(&self, collector: &mut Collector) -> Element {
+    pub(crate) async fn probe(&self, collector: &mut Collector) -> Element {
         let mut connection = Connection::open(collector.start().await).await.unwrap();
         let probe = Delivery::probe(&self.oracle);
         let sent = probe.send(&self.oracle, &mut connection).await;
@@ -95,7 +100,7 @@ impl Trial {
         probe.element()
     }
 
-    async fn wait_for(&self, probe: Element) {
+    pub(crate) async fn wait_for(&self, probe: Element) {
         let started = Instant::now();
         while !self.storage.has(probe).await {
             assert!(started.elapsed() < DRAINED_WITHIN, "the lane has not drained within {DRAINED_WITHIN:?}");
@@ -103,11 +108,12 @@ impl Trial {
         }
     }
 
-    fn tell(&self, verdict: &Verdict) {
-        let Verdict { cut_off, sent, acked, stored, duplicates, lost, invented, refusals, breaches: _ } =
-            verdict;
+    pub(crate) fn tell(&self, verdict: &Verdict) {
+        let Verdict {
+            cut_off, turned_away, sent, acked, stored, duplicates, lost, invented, refusals, ..
+        } = verdict;
         say(&format!(
-            "| {:<24} | kills {:>3} | cut off in flight {cut_off:>4} | sent {sent:>6} | acked {acked:>6} \
+            "| {:<24} | kills {:>3} | cut off in flight {cut_off:>4} | turned away {turned_away} | sent {sent:>6} | acked {acked:>6} \
              | stored {stored:>6} | duplicates {duplicates:>5} | lost {lost} | invented {invented} \
              | refusals {refusals:>5} |",
             self.name, self.kills,
@@ -164,11 +170,11 @@ pub(crate) async fn kill_while_stopping(
 }
 
 /// Sleeps. Nothing waits for anything by this: the random moment of the kill is what is being tried.
-async fn moment(rng: &mut fastrand::Rng, range_ms: std::ops::Range<u64>) {
+pub(crate) async fn moment(rng: &mut fastrand::Rng, range_ms: std::ops::Range<u64>) {
     sleep(Duration::from_millis(rng.u64(range_ms))).await;
 }
 
 /// Writes a line that the test runner does not keep to itself: the summary is what the proof is run for.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

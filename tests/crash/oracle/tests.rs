@@ -1,7 +1,10 @@
 //! The oracle finds what it is there to find: each breach, planted into an otherwise sound storage.
 
 use super::*;
-use crate::storage::RefusalRow;
+use crate::{
+    payload::REFUSED_BY,
+    storage::{Cursor, EventRow, RefusalRow},
+};
 
 const GOOD: [Element; 3] = [Element(0), Element(1), Element(2)];
 const GIVEN_UP: Element = Element(3);
@@ -52,10 +55,14 @@ fn sound() -> (Oracle, Stored) {
 
 /// What the oracle says after this has been done to storage, and to its cursor as if a lane had done it.
 fn breaches(spoil: impl FnOnce(&mut Stored)) -> Vec<String> {
+    breaches_allowing(&Allowance::default(), spoil)
+}
+
+fn breaches_allowing(allowance: &Allowance, spoil: impl FnOnce(&mut Stored)) -> Vec<String> {
     let (oracle, mut stored) = sound();
     spoil(&mut stored);
     let contents: Vec<_> = stored.events.iter().map(|row| row.element.unwrap_or(UNSENT).content()).collect();
-    oracle.judge(&stored, &contents, 1).breaches
+    oracle.judge(&stored, &contents, 1, allowance).breaches
 }
 
 fn finds(breach: &str, spoil: impl FnOnce(&mut Stored)) {
@@ -106,7 +113,7 @@ fn lost_doubled_and_invented_refusals_are_found() {
 #[test]
 fn cursors_that_do_not_add_up_are_found() {
     finds("totals that sum up", |stored| stored.cursors[0].duplicates += 1);
-    finds("no conflicts", |stored| {
+    finds("a dead letter for each", |stored| {
         stored.cursors[0].dead += 1;
         stored.cursors[0].next += 1;
     });
@@ -123,4 +130,28 @@ fn cursors_that_do_not_add_up_are_found() {
         stored.cursors[0].next += 2;
     });
     finds("a cursor for each spool", |stored| stored.cursors.push(stored.cursors[0]));
+}
+
+/// The sink refuses the second of the good ones, and its copy went to the dead letters.
+fn buries(stored: &mut Stored) {
+    stored.events.remove(1);
+    stored.cursors[0].stored -= 1;
+    stored.cursors[0].dead += 1;
+}
+
+#[test]
+fn events_that_are_neither_stored_nor_buried_are_found() {
+    let refuses =
+        |letters| Allowance { buries: Some(|element| element == GOOD[1]), letters, destroys: false };
+    let right = refuses(vec![GOOD[1]]);
+    assert_eq!(breaches_allowing(&right, buries), [""; 0]);
+    let finds = |breach: &str, allowance: &Allowance, spoil: fn(&mut Stored)| {
+        let found = breaches_allowing(allowance, spoil);
+        assert!(found.iter().any(|found| found.contains(breach)), "{breach:?} is not in {found:#?}");
+    };
+    finds("neither stored nor", &refuses(vec![]), buries);
+    finds("which the sink takes", &refuses(vec![GOOD[0], GOOD[1]]), buries);
+    finds("a dead letter for each", &refuses(vec![GOOD[1], GOOD[1]]), buries);
+    finds("which the sink refuses", &right, |_| {});
+    finds("lost: crash-0000001", &Allowance::default(), buries);
 }
