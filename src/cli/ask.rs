@@ -32,6 +32,9 @@ pub(super) enum Ask {
     /// Does everything that was received add up? Exit code 0 or 1
     Audit(Asking),
     /// Delete stored rows by age, or those of one user
+    ///
+    /// The spool and the dead letters are not searched. What takes too long is given up with exit code 69; what was
+    /// deleted until then stays deleted: ask again.
     Prune(prune::Prune),
 }
 

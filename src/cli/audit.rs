@@ -31,7 +31,7 @@ const CURSORS: &[Column] = &[
 ];
 
 pub(super) async fn run(session: &mut Session) -> Result<Exit, AskError> {
-    let answer = session.admin.get("/audit", &[]).await?;
+    let answer = session.admin.audit().await?;
     let audit: Value = session.admin.read(&answer)?;
     let Some(holds) = audit.get("holds").and_then(Value::as_bool) else {
         return Err(session.admin.unreadable());

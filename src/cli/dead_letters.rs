@@ -1,5 +1,7 @@
 //! `tidegate dead-letters`: the records that a sink refused for good, and giving them to it again.
 
+use std::{collections::BTreeSet, fmt};
+
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -72,6 +74,9 @@ struct Which {
     /// All of the sink
     #[arg(long)]
     all: bool,
+    /// Of all, those behind this one
+    #[arg(skip)]
+    after: Option<String>,
 }
 
 #[derive(Args)]
@@ -99,7 +104,7 @@ pub(super) async fn run(session: &mut Session, letters: DeadLetters) -> Result<E
             Ok(Exit::Done)
         }
         Command::Show(One { sink, id }) => show(session, &sink.sink, &id).await,
-        Command::Requeue(which) => requeue(session, &which).await,
+        Command::Requeue(which) => requeue(session, which).await,
         Command::Discard(which) => discard(session, &which).await,
     }
 }
@@ -126,13 +131,28 @@ struct Requeued {
     #[serde(rename = "requeued")]
     written: u64,
     failed: Vec<Failed>,
-    remaining: u64,
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Failed {
     id: String,
     why: String,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, why } = self;
+        match why.as_str() {
+            "missing" => write!(formatter, "{id} is no dead letter, or no longer one"),
+            "stored_but_letter_stays" => {
+                write!(formatter, "{id} was written, but its file could not be removed")
+            }
+            "disk" | "record_unreadable" => write!(formatter, "{id} cannot be read: {why}"),
+            why if why.starts_with("letter_") => write!(formatter, "{id} cannot be read: {why}"),
+            why => write!(formatter, "{id} was refused again: {why}"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -142,34 +162,44 @@ struct Discarded {
 
 impl Which {
     fn body(&self) -> Value {
-        match self.all {
-            true => json!({ "sink": self.sink.sink, "all": true }),
-            false => json!({ "sink": self.sink.sink, "ids": self.ids }),
+        match (self.all, &self.after) {
+            (true, None) => json!({ "sink": self.sink.sink, "all": true }),
+            (true, Some(after)) => json!({ "sink": self.sink.sink, "all": true, "after": after }),
+            (false, _) => json!({ "sink": self.sink.sink, "ids": self.ids }),
         }
+    }
+
+    /// Leaves out what was tried, up to this letter.
+    fn go_behind(&mut self, last: String) {
+        let tried = self.ids.iter().position(|id| *id == last).map_or(self.ids.len(), |place| place + 1);
+        self.ids.drain(..tried);
+        self.after = Some(last);
     }
 }
 
-/// One call handles a part. With `--all` this goes on while something is left and each call gets some of it done.
-async fn requeue(session: &mut Session, which: &Which) -> Result<Exit, AskError> {
-    let mut written = 0;
-    let failures = loop {
+/// One call tries a part; this goes on behind it until all were tried once.
+async fn requeue(session: &mut Session, mut which: Which) -> Result<Exit, AskError> {
+    let (mut written, mut exit) = (0, Exit::Done);
+    loop {
         let answer = session.admin.post("/dead-letters/requeue", &which.body()).await?;
         if session.out.is_json() {
             session.out.json(&String::from_utf8_lossy(&answer))?;
         }
         let part: Requeued = session.admin.read(&answer)?;
         written += part.written;
-        if !which.all || part.remaining == 0 || part.written == 0 {
-            break part.failed;
+        for failed in &part.failed {
+            notice(&failed.to_string());
+            exit = Exit::Failed;
         }
-    };
+        match part.next {
+            Some(last) => which.go_behind(last),
+            None => break,
+        }
+    }
     if !session.out.is_json() {
         session.out.line(&format!("{} written", count(written)))?;
     }
-    for Failed { id, why } in &failures {
-        notice(&format!("{id} was refused again: {why}"));
-    }
-    Ok(if failures.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(exit)
 }
 
 async fn discard(session: &mut Session, which: &Which) -> Result<Exit, AskError> {
@@ -187,6 +217,11 @@ async fn discard(session: &mut Session, which: &Which) -> Result<Exit, AskError>
     }
     if !session.out.is_json() {
         session.out.line(&format!("{} deleted", count(total)))?;
+    }
+    let named = which.ids.iter().collect::<BTreeSet<_>>().len() as u64;
+    if total < named {
+        notice(&format!("{} of the ids are no dead letters, or no longer", count(named - total)));
+        return Ok(Exit::Failed);
     }
     Ok(Exit::Done)
 }

@@ -15,11 +15,9 @@ use serde_json::{Value, value::RawValue};
 use super::{
     client::{AskError, Asking, Session, header},
     exit::Exit,
-    output::{Column, Output, Show, Table, detail, member},
+    output::{Column, Output, Show, Table, bytes, detail, member},
 };
-
-/// The server takes no more of anybody.
-const BYTES_MAX: u64 = 64 << 20;
+use crate::ingest::explain::EXPLAINED_BYTES_MAX;
 
 const CHECKS: &[Column] = &[
     Column::new("rule", "/rule", Show::Text),
@@ -32,7 +30,7 @@ const CHECKS: &[Column] = &[
 pub(super) struct Explain {
     #[command(flatten)]
     pub(super) asking: Asking,
-    /// The event or batch, as its sender would send it; - for standard input
+    /// The event or batch, as its sender would send it, of at most 1 MiB and 100 elements; - for standard input
     file: PathBuf,
     /// The source that it would be sent to
     #[arg(long, value_name = "NAME")]
@@ -57,7 +55,8 @@ pub(super) async fn run(session: &mut Session, explain: Explain) -> Result<Exit,
     let body = read(&explain.file)?;
     let headers = explain.headers.into_iter().collect();
     let query = [("source", Some(explain.source))];
-    let answer = session.admin.post_bytes("/explain", &query, headers, body.into()).await?;
+    let answer = session.admin.post_bytes("/explain", &query, headers, body.into()).await;
+    let answer = answer.map_err(AskError::into_bad_name)?;
     let explained: Explained<'_> = serde_json::from_slice(&answer).map_err(|_| session.admin.unreadable())?;
     let out = &mut session.out;
     let mut refused = false;
@@ -103,9 +102,11 @@ fn read(path: &Path) -> Result<Vec<u8>, AskError> {
         Box::new(File::open(path).map_err(unreadable)?)
     };
     let mut body = Vec::new();
-    input.take(BYTES_MAX + 1).read_to_end(&mut body).map_err(unreadable)?;
-    if body.len() as u64 > BYTES_MAX {
-        return Err(AskError::BadInput(format!("{}: is longer than 64 MiB", path.display())));
+    let most = EXPLAINED_BYTES_MAX as u64;
+    input.take(most + 1).read_to_end(&mut body).map_err(unreadable)?;
+    if body.len() > EXPLAINED_BYTES_MAX {
+        let words = format!("{}: too large: at most {} are explained at once", path.display(), bytes(most));
+        return Err(AskError::BadInput(words));
     }
     Ok(body)
 }

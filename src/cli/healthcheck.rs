@@ -12,22 +12,22 @@ use super::{
     client::reachable,
     exit::{Exit, fail, say},
 };
-use crate::{clock::Clock, config::Origin};
+use crate::config::Origin;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn healthcheck(config: Option<PathBuf>) -> ExitCode {
-    let config = match Origin::of_process(config).load(Clock::default().now()) {
-        Ok(config) => config,
+    let address = match Origin::of_process(config).operate_address() {
+        Ok(address) => address,
         Err(mistakes) => return fail(Exit::Settings, &format!("the settings cannot be used\n{mistakes}")),
     };
-    match ready(reachable(config.operate.listen)) {
+    match ready(reachable(address)) {
         Ok(true) => {
             say("ready\n");
             Exit::Done.into()
         }
         Ok(false) => fail(Exit::Failed, "not ready"),
-        Err(error) => fail(Exit::Failed, &format!("no answer from {}: {error}", config.operate.listen)),
+        Err(error) => fail(Exit::Failed, &format!("no answer from {address}: {error}")),
     }
 }
 

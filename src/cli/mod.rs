@@ -58,6 +58,7 @@ struct Cli {
 }
 
 #[derive(Args)]
+#[command(next_help_heading = "Options for all commands")]
 struct Common {
     /// Settings file; without one, ./tidegate.toml if there is one, else the embedded default
     #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_CONFIG")]

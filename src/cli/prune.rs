@@ -18,8 +18,8 @@ pub(super) struct Prune {
     /// What was received before this time: RFC 3339, or an age such as 90d
     #[arg(long, value_name = moment::FORM, value_parser = moment::parse)]
     before: String,
-    /// Only what is about this user: events with this user id or anonymous id, and refusals whose body has it anywhere,
-    /// which a short id does by chance
+    /// Only what is about this user: events with this user id or anonymous id, and refusals whose body has it as a whole
+    /// string or number
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// Only rows of this table

@@ -36,6 +36,7 @@ struct Found<'a> {
     elements: Vec<&'a RawValue>,
     more: bool,
     spool_searched: bool,
+    storage_searched: bool,
 }
 
 /// An id is a UUID, and an index a number: nothing else gets into the path.
@@ -54,6 +55,15 @@ pub(super) async fn run(session: &mut Session, receipt: Receipt) -> Result<Exit,
     let limit = (!is_one).then(|| receipt.limit.to_string());
     let answer = session.admin.get(&format!("/receipts/{}", receipt.id), &[("limit", limit)]).await?;
     let found: Found<'_> = serde_json::from_slice(&answer).map_err(|_| session.admin.unreadable())?;
+    if found.more {
+        notice("there are more elements: see --limit");
+    }
+    if !found.spool_searched {
+        notice("the spool was not searched to its end: ask again when the lanes have caught up");
+    }
+    if !found.storage_searched {
+        notice("the database did not answer: what it has is not shown; ask again when it is back");
+    }
     let out = &mut session.out;
     if out.is_json() {
         out.json(&String::from_utf8_lossy(&answer))?;
@@ -69,12 +79,6 @@ pub(super) async fn run(session: &mut Session, receipt: Receipt) -> Result<Exit,
             }
             out.table(&table)?;
         }
-    }
-    if found.more {
-        notice("there are more elements: see --limit");
-    }
-    if !found.spool_searched {
-        notice("the spool was not searched to its end: ask again when the lanes have caught up");
     }
     Ok(Exit::Done)
 }

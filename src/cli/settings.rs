@@ -3,20 +3,12 @@
 use std::path::PathBuf;
 
 use super::client::AskError;
-use crate::{
-    clock::Clock,
-    config::{Config, Origin, embedded},
-};
+use crate::config::{Origin, embedded};
 
-/// Where the settings are. Reading the embedded default makes its data directory, which somebody who asks in the wrong
+/// Where the settings are. Loading the embedded default makes its data directory, which somebody who asks in the wrong
 /// place must not leave behind; so without settings there must have been a server here.
 pub(super) fn origin(config: Option<PathBuf>) -> Result<Origin, AskError> {
     let origin = Origin::of_process(config);
     let is_here = origin.file.is_some() || embedded::data_dir(&origin.environment).exists();
     if is_here { Ok(origin) } else { Err(AskError::NoSettings) }
-}
-
-/// The settings that the server was started with, if they were not changed since.
-pub(super) fn of_server(config: Option<PathBuf>) -> Result<Config, AskError> {
-    origin(config)?.load(Clock::default().now()).map_err(AskError::Settings)
 }

@@ -79,6 +79,7 @@ fn server(out: &mut Output, status: &Value) -> Result<(), AskError> {
 
 fn spool(out: &mut Output, spool: &Value) -> Result<(), AskError> {
     let number = |name| spool.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let free = spool.get("free_bytes").and_then(Value::as_u64);
     let rate = |name| spool.get(name).and_then(Value::as_f64).unwrap_or_default();
     let phase = member(spool, "/phase");
     out.line(&format!(
@@ -86,7 +87,7 @@ fn spool(out: &mut Output, spool: &Value) -> Result<(), AskError> {
         count(number("records")),
         bytes(number("bytes")),
         bytes(number("max_bytes")),
-        bytes(number("free_bytes")),
+        free.map_or_else(|| "-".into(), bytes),
     ))?;
     let left = match spool.get("seconds_left").and_then(Value::as_f64) {
         Some(seconds) => format!("; full in {} if nothing were delivered", duration(seconds)),

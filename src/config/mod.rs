@@ -110,7 +110,7 @@ pub fn parse(
             config
         }
         Err(error) => {
-            reading.mistake(error.span().map(|span| span.start), "", error.message());
+            reading.broken(&error);
             None
         }
     };
@@ -122,7 +122,7 @@ pub fn parse(
 
 /// Reads everything; `None` only where a mistake was noted.
 fn read(root: &Section<'_, '_>, now: UnixMicros) -> Option<Config> {
-    let data_dir = PathBuf::from(root.text("data_dir").unwrap_or_else(|| embedded::DATA_DIR.into()));
+    let data_dir = data_dir(root);
     let collect = read_collect(root.section("collect"));
     let operate = read_operate(root.section("operate"));
     let (storage, drain, keep_events) = read_storage(root.section("storage"), &data_dir);
@@ -149,6 +149,10 @@ fn read(root: &Section<'_, '_>, now: UnixMicros) -> Option<Config> {
         warnings: Vec::new(),
         version: String::new(),
     })
+}
+
+fn data_dir(root: &Section<'_, '_>) -> PathBuf {
+    PathBuf::from(root.text("data_dir").unwrap_or_else(|| embedded::DATA_DIR.into()))
 }
 
 fn read_collect(section: Section<'_, '_>) -> Collect {
@@ -179,9 +183,13 @@ fn read_operate(section: Section<'_, '_>) -> Operate {
         named.finish();
         secret
     });
-    let operate = Operate { listen: listen(&section, 8081), token, token_file: None };
+    let operate = Operate { listen: operate_listen(&section), token, token_file: None };
     section.finish();
     operate
+}
+
+fn operate_listen(section: &Section<'_, '_>) -> SocketAddr {
+    listen(section, 8081)
 }
 
 fn listen(section: &Section<'_, '_>, port: u16) -> SocketAddr {

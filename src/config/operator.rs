@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, embedded};
+use super::{Config, Operate, embedded};
 use crate::{
     disk::{self, RealDisk},
     secret::Secret,
@@ -19,19 +19,21 @@ fn token_file(data_dir: &Path) -> PathBuf {
     embedded::secret_file(data_dir, "operator")
 }
 
-impl Config {
+impl Operate {
     /// Takes the token that was made at the first start, if the settings name none and it was made.
-    pub(super) fn recall_operator_token(&mut self) {
-        if self.operate.token.is_some() {
+    pub(super) fn recall_token(&mut self, data_dir: &Path) {
+        if self.token.is_some() {
             return;
         }
-        let file = token_file(&self.data_dir);
+        let file = token_file(data_dir);
         if let Ok(token) = read(&file) {
-            self.operate.token = Some(token);
-            self.operate.token_file = Some(file);
+            self.token = Some(token);
+            self.token_file = Some(file);
         }
     }
+}
 
+impl Config {
     /// The same, and makes the token where it was never made. A server does this when it starts.
     ///
     /// # Errors

@@ -2,15 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use toml::de::DeTable;
 
 use super::{
-    Config, embedded,
+    Config, Operate, data_dir, embedded,
     mistake::{Mistake, Mistakes},
-    parse,
+    operate_listen, parse, read_operate,
     reading::Reading,
     secrets::{self, Credentials},
     section::Section,
@@ -50,10 +51,35 @@ impl Origin {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn load(&self, now: UnixMicros) -> Result<Config, Mistakes> {
+        if self.file.is_none() {
+            embedded::ensure_secrets(&self.environment)?;
+        }
         let (origin, text) = self.text()?;
         let mut config = parse(&origin, &text, &self.environment, now)?;
-        config.recall_operator_token();
+        config.operate.recall_token(&config.data_dir);
         Ok(config)
+    }
+
+    /// The address of the operate listener. Only this is read, so that nothing else can be wrong with it, and nothing is
+    /// made.
+    ///
+    /// # Errors
+    /// When the address is wrong, or the settings are no TOML or cannot be read at all.
+    pub fn operate_address(&self) -> Result<SocketAddr, Mistakes> {
+        self.part(|root| operate_listen(&root.section("operate")))
+    }
+
+    /// The operate listener and what opens it. Only `operate` and `data_dir` are read: whoever asks a running server
+    /// may have fewer rights than it, and the settings may have been broken since it started. Nothing is made.
+    ///
+    /// # Errors
+    /// When these are wrong, or the settings are no TOML or cannot be read at all.
+    pub fn operate(&self) -> Result<Operate, Mistakes> {
+        self.part(|root| {
+            let mut operate = read_operate(root.section("operate"));
+            operate.recall_token(&data_dir(root));
+            operate
+        })
     }
 
     /// What a sender needs to be let in to a source: the first secret that still opens it. `None` where no source has
@@ -68,10 +94,23 @@ impl Origin {
         Ok(secrets::credentials(&Section::root(&reading, table.get_ref()), source, now))
     }
 
+    /// Reads a part of the settings, with the mistakes that are in this part.
+    fn part<T>(&self, read: impl FnOnce(&Section<'_, '_>) -> T) -> Result<T, Mistakes> {
+        let (origin, text) = self.text()?;
+        let reading = Reading::new(&origin, &text, self.environment.clone());
+        let part = match DeTable::parse(&text) {
+            Ok(table) => Some(read(&Section::root(&reading, table.get_ref()))),
+            Err(error) => {
+                reading.broken(&error);
+                None
+            }
+        };
+        reading.finish_part(part)
+    }
+
     /// The settings' text, and what mistakes in it are told of.
     fn text(&self) -> Result<(String, String), Mistakes> {
         let Some(path) = &self.file else {
-            embedded::ensure_secrets(&self.environment)?;
             return Ok((embedded::ORIGIN.into(), embedded::settings(&self.environment)));
         };
         let origin = path.display().to_string();

@@ -42,6 +42,11 @@ impl<'t> Reading<'t> {
         });
     }
 
+    /// Notes that the text is no TOML.
+    pub(super) fn broken(&self, error: &toml::de::Error) {
+        self.mistake(error.span().map(|span| span.start), "", error.message());
+    }
+
     pub(super) fn mistake_in_environment(&self, variable: &str, message: String) {
         self.mistakes.borrow_mut().push(Mistake {
             origin: "environment".into(),
@@ -65,11 +70,15 @@ impl<'t> Reading<'t> {
                 self.mistake_in_environment(variable, "no setting has this name".into());
             }
         }
-        let mut mistakes = self.mistakes.take();
+        drop(known);
+        let warnings = self.warnings.take();
+        Ok((self.finish_part(read)?, warnings))
+    }
+
+    /// The same where only a part was read: variables that it does not know may name settings elsewhere.
+    pub(super) fn finish_part<T>(self, read: Option<T>) -> Result<T, Mistakes> {
+        let mut mistakes = self.mistakes.into_inner();
         mistakes.sort_by_key(|mistake| (mistake.line.is_none(), mistake.line));
-        match read.filter(|_| mistakes.is_empty()) {
-            Some(read) => Ok((read, self.warnings.take())),
-            None => Err(Mistakes(mistakes)),
-        }
+        read.filter(|_| mistakes.is_empty()).ok_or(Mistakes(mistakes))
     }
 }

@@ -202,3 +202,50 @@ fn what_stands_at_the_top_and_is_no_setting_is_a_mistake() {
         assert!(mistakes.len() == 1 && mistakes[0].contains("unknown key"), "{text}: {mistakes:?}");
     }
 }
+
+#[test]
+fn what_an_operator_needs_is_read_whatever_else_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("t.toml");
+    let origin = |text: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, text).unwrap();
+        Origin { file: Some(file.clone()), environment: environment(variables) }
+    };
+    let settings = concat!(
+        "[operate]\nlisten = \"127.0.0.1:9\"\ntoken = { env = \"T\" }\n",
+        "[spool]\nmax_bytes = \"lots\"\ncolour = 1\n[storage]\nurl = \"nonsense\"\n",
+        "[[source]]\nname = \"Web\"\nkind = \"segment\"\nsecrets = [{ id = \"k\", file = \"/nowhere/gone\" }]\n",
+    );
+    let asked = origin(settings, &[("T", "of the operator"), ("TIDEGATE_SPOOL__SIZE", "1")]);
+    assert_eq!(asked.load(0).unwrap_err().0.len(), 6);
+    let operate = asked.operate().unwrap();
+    assert_eq!(operate.token.unwrap().expose(), "of the operator");
+    assert_eq!((operate.listen.port(), asked.operate_address().unwrap()), (9, operate.listen));
+
+    let told = |mistakes: Mistakes| mistakes.to_string().replace(&file.display().to_string(), "t.toml");
+    let asked = origin(settings, &[]);
+    let without_token = told(asked.operate().unwrap_err());
+    assert_eq!(without_token, "t.toml:3: operate.token.env: the environment has no T");
+    assert!(asked.operate_address().is_ok(), "the address can be had without the token");
+    let asked = origin("[operate]\nlisten = \"here\"\n", &[]);
+    for mistakes in [asked.operate().map(drop).unwrap_err(), asked.operate_address().map(drop).unwrap_err()] {
+        assert!(told(mistakes).starts_with("t.toml:2: operate.listen: must be an address"));
+    }
+    let broken = told(origin("[operate]\nlisten = [\n", &[]).operate_address().unwrap_err());
+    assert!(broken.starts_with("t.toml:"), "{broken}");
+}
+
+#[test]
+fn asking_makes_nothing_where_no_server_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let asked =
+        Origin { file: None, environment: environment(&[("TIDEGATE_DATA_DIR", data.to_str().unwrap())]) };
+    assert!(asked.operate().unwrap().token.is_none());
+    assert_eq!(asked.operate_address().unwrap().port(), 8081);
+    assert!(!data.exists());
+    asked.load(0).unwrap().ensure_operator_token().unwrap();
+    let operate = asked.operate().unwrap();
+    assert_eq!(operate.token.unwrap().expose().len(), 64);
+    assert_eq!(operate.token_file, Some(data.join("secrets/operator")));
+}

@@ -6,8 +6,8 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 
 use crate::{
-    cli_stub::{Answer, Stub, json, problem},
-    server::{Site, free_address},
+    cli_stub::{Answer, Asked, Stub, json, problem},
+    server::{Site, free_address, source},
 };
 
 const TOKEN: &str = "0f6f5a1c9be24d1f8a7e3c5d2b4a6978";
@@ -97,6 +97,22 @@ fn pages_are_followed_up_to_the_limit_and_json_is_passed_on_as_it_is() {
     let (_, output) = ask(&[json(&page(&[], None))], &["events"]);
     assert_ends(&output, 0);
     assert_eq!((out(&output).as_str(), err(&output).as_str()), ("", "tidegate: nothing found\n"));
+}
+
+#[test]
+fn each_page_is_shown_as_it_comes() {
+    let body = json!({"status": 503, "code": "storage_unavailable", "detail": "gone"}).to_string();
+    let first = page(&[&event(1), &event(2)], Some("c"));
+    let (stub, output) = ask(&[json(&first), problem(503, &body)], &["events"]);
+    assert_ends(&output, 69);
+    assert_eq!(stub.lines().len(), 2);
+    assert_eq!(out(&output).lines().count(), 3, "what came before is seen: {}", out(&output));
+    let second = page(&[&event(3)], None);
+    let (_, output) = ask(&[json(&first), json(&second)], &["events"]);
+    assert_ends(&output, 0);
+    let lines: Vec<String> = out(&output).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 4);
+    assert!(lines[0].starts_with("RECEIVED") && lines[3].ends_with("  e-3"), "one head: {lines:?}");
 }
 
 #[test]
@@ -197,6 +213,34 @@ fn the_settings_say_where_the_server_is_and_what_opens_it() {
 }
 
 #[test]
+fn mistakes_elsewhere_in_the_settings_keep_nobody_from_asking() {
+    let body = page(&[], None);
+    let stub = Stub::new(&[json(&body), json(&body), json("{}")]);
+    let site = Site::new(&format!(
+        "[operate]\nlisten = \"{}\"\ntoken = {{ file = \"operator\" }}\n[spool]\nmax_bytes = \"lots\"\n{}",
+        stub.address,
+        source("web", "secrets = [{ id = \"k\", file = \"secrets/that/others/may/not/read\" }]"),
+    ));
+    let site = site.with_variable("TIDEGATE_SPOOL__SIZE", "1");
+    site.write("operator", &format!("{TOKEN}\n"));
+    assert_ends(&site.run(&["events"]), 0);
+    assert_eq!(stub.asked()[0].header("authorization"), Some(&format!("Bearer {TOKEN}")[..]));
+
+    // Nobody reads a token that is not needed.
+    std::fs::remove_file(site.path("operator")).unwrap();
+    let mut command = site.command(&["events"]);
+    assert_ends(&command.env("TIDEGATE_TOKEN", "another").output().unwrap(), 0);
+    assert_ends(&site.run(&["healthcheck"]), 0);
+    let expected = ["GET /admin/v1/events?limit=100", "GET /admin/v1/events?limit=100", "GET /readyz"];
+    assert_eq!(stub.lines(), expected);
+    let output = site.run(&["events"]);
+    assert_ends(&output, 78);
+    assert!(err(&output).contains("tidegate.toml:4: operate.token.file: operator cannot be read"));
+    assert_eq!(err(&output).lines().count(), 2, "and nothing else is told: {}", err(&output));
+    assert!(!site.path("data").exists());
+}
+
+#[test]
 fn the_settings_token_goes_nowhere_else() {
     let elsewhere = Stub::new(&[json(&page(&[], None))]);
     let site = Site::new(&format!("[operate]\ntoken = {{ value = \"{TOKEN}\" }}\n"));
@@ -212,6 +256,9 @@ fn without_settings_nothing_is_asked_and_nothing_is_made() {
     let output = site.run(&["status"]);
     assert_ends(&output, 78);
     assert!(err(&output).contains("there are no settings here"), "{}", err(&output));
+    let mut healthcheck = site.command(&["healthcheck"]);
+    let output = healthcheck.env("TIDEGATE_OPERATE__LISTEN", free_address().to_string()).output().unwrap();
+    assert_ends(&output, 1);
     assert_eq!(std::fs::read_dir(site.path("")).unwrap().count(), 0);
     for address in ["127.0.0.1:8081", "ftp://x", "http://", "https://x?token=1", "nonsense"] {
         let (_, output) = ask(&[], &["status", "--url", address]);
@@ -271,7 +318,7 @@ fn status_is_a_picture_or_json() {
     let (stub, output) = ask(&[json(&status)], &["status", "--json"]);
     assert_ends(&output, 0);
     assert_eq!(stub.lines(), ["GET /admin/v1/status"]);
-    assert_eq!(out(&output), status + "\n");
+    assert_eq!(out(&output), format!("{status}\n"));
     let (_, output) = ask(&[json(out(&output).trim())], &["status"]);
     assert_ends(&output, 0);
     let shown = out(&output);
@@ -288,12 +335,15 @@ fn status_is_a_picture_or_json() {
     ] {
         assert!(shown.contains(words), "{words:?} in\n{shown}");
     }
+    let unknown = status.replace("\"free_bytes\":1073741824", "\"free_bytes\":null");
+    let (_, output) = ask(&[json(&unknown)], &["status"]);
+    assert!(out(&output).contains("of 10.00 GiB, - free on the disk"), "{}", out(&output));
 }
 
 #[test]
 fn a_receipt_shows_what_became_of_its_elements() {
     let found = json!({
-        "receipt": ID, "more": true, "spool_searched": false,
+        "receipt": ID, "more": true, "spool_searched": false, "storage_searched": false,
         "elements": [
             {"element": 0, "id": ID, "outcome": "stored", "event": {"source": "web", "event_type": "Ordered"}},
             {"element": 1, "id": ID, "outcome": "refused", "refusal": {"source": "web", "rule": "user.missing"}},
@@ -309,13 +359,19 @@ fn a_receipt_shows_what_became_of_its_elements() {
         shown.contains("stored    web     Ordered") && shown.contains("refused   web     user.missing"),
         "{shown}"
     );
-    assert!(err(&output).contains("more elements") && err(&output).contains("not searched to its end"));
+    let notices = err(&output);
+    for words in ["more elements", "not searched to its end", "the database did not answer"] {
+        assert!(notices.contains(words), "{notices}");
+    }
+    let (_, output) = ask(&[json(&found)], &["receipt", ID, "--json"]);
+    assert_eq!((out(&output), err(&output)), (found + "\n", notices), "JSON or not");
     let one = format!(
-        r#"{{"receipt":"{ID}","elements":[{{"element":3,"id":"{ID}","outcome":"stored","event":{{"source":"web","event":{{"z":12345678901234567890123}}}}}}],"more":false,"spool_searched":true}}"#
+        r#"{{"receipt":"{ID}","elements":[{{"element":3,"id":"{ID}","outcome":"stored","event":{{"source":"web","event":{{"z":12345678901234567890123}}}}}}],"more":false,"spool_searched":true,"storage_searched":true}}"#
     );
     let (stub, output) = ask(&[json(&one)], &["receipt", &format!("{ID}/3")]);
     assert_ends(&output, 0);
     assert_eq!(stub.lines(), [format!("GET /admin/v1/receipts/{ID}/3")]);
+    assert_eq!(err(&output), "");
     assert!(
         out(&output).contains("outcome  stored") && out(&output).contains("{\"z\":12345678901234567890123}")
     );
@@ -401,26 +457,63 @@ fn nothing_is_discarded_by_mistake() {
 }
 
 #[test]
-fn dead_letters_are_requeued_until_no_more_can_be() {
-    let answer = |requeued: u64, failed: &[&str], remaining: u64| {
+fn dead_letters_are_each_requeued_once_however_many_fail() {
+    let answer = |requeued: u64, failed: &[&str], next: Option<&str>| {
         let failed: Vec<_> = failed.iter().map(|id| json!({"id": id, "why": "23514"})).collect();
-        json!({"requeued": requeued, "failed": failed, "remaining": remaining}).to_string()
+        json!({"requeued": requeued, "failed": failed, "remaining": 7, "next": next}).to_string()
     };
-    let answers = [answer(1000, &["1-a"], 501), answer(500, &["1-a"], 1), answer(0, &["1-a"], 1)];
+    let answers =
+        [answer(0, &["1-a"], Some("1-a")), answer(1000, &[], Some("2-a")), answer(500, &["3-a"], None)];
     let answers: Vec<_> = answers.iter().map(|answer| json(answer)).collect();
     let (stub, output) = ask(&answers, &["dead-letters", "requeue", "--all"]);
     assert_ends(&output, 1);
     assert_eq!(out(&output), "1,500 written\n");
-    assert_eq!(err(&output), "tidegate: 1-a was refused again: 23514\n");
+    let refused = |id: &str| format!("tidegate: {id} was refused again: 23514\n");
+    assert_eq!(err(&output), refused("1-a") + &refused("3-a"));
     assert_eq!(stub.lines(), ["POST /admin/v1/dead-letters/requeue"; 3]);
-    assert_eq!(stub.asked()[0].json(), json!({"sink": "storage", "all": true}));
-    let one = answer(1, &[], 5);
-    let (stub, output) = ask(&[json(&one)], &["dead-letters", "requeue", "1-a", "--sink", "other"]);
+    let asked: Vec<_> = stub.asked().iter().map(Asked::json).collect();
+    let behind = |after: &str| json!({"sink": "storage", "all": true, "after": after});
+    assert_eq!(asked, [json!({"sink": "storage", "all": true}), behind("1-a"), behind("2-a")]);
+    let answers = [answer(1, &[], Some("2-a")), answer(1, &[], None)];
+    let answers: Vec<_> = answers.iter().map(|answer| json(answer)).collect();
+    let named = ["dead-letters", "requeue", "1-a", "2-a", "3-a", "--sink", "other"];
+    let (stub, output) = ask(&answers, &named);
     assert_ends(&output, 0);
-    assert_eq!(stub.asked()[0].json(), json!({"sink": "other", "ids": ["1-a"]}));
+    let asked: Vec<_> = stub.asked().iter().map(|asked| asked.json()["ids"].clone()).collect();
+    assert_eq!(asked, [json!(["1-a", "2-a", "3-a"]), json!(["3-a"])]);
+    assert_eq!(stub.asked()[0].json()["sink"], "other");
     let answers = [json(r#"{"discarded":1000}"#), json(r#"{"discarded":3}"#), json(r#"{"discarded":0}"#)];
     let (_, output) = ask(&answers, &["dead-letters", "discard", "--all"]);
     assert_eq!(out(&output), "1,003 deleted\n");
+}
+
+#[test]
+fn what_became_of_a_dead_letter_is_told_as_it_is() {
+    let failed = ["missing", "stored_but_letter_stays", "letter_damaged", "23514"];
+    let failed: Vec<_> = failed.iter().map(|why| json!({"id": "1-a", "why": why})).collect();
+    let answer = json!({"requeued": 1, "failed": failed, "remaining": 3}).to_string();
+    let (_, output) = ask(&[json(&answer)], &["dead-letters", "requeue", "1-a"]);
+    assert_ends(&output, 1);
+    let expected = "tidegate: 1-a is no dead letter, or no longer one\n\
+                    tidegate: 1-a was written, but its file could not be removed\n\
+                    tidegate: 1-a cannot be read: letter_damaged\n\
+                    tidegate: 1-a was refused again: 23514\n";
+    assert_eq!(err(&output), expected);
+}
+
+#[test]
+fn a_dead_letter_that_was_not_there_to_be_deleted_is_told() {
+    let discard = |ids: &[&str], discarded: u64| {
+        let answer = json!({ "discarded": discarded }).to_string();
+        ask(&[json(&answer)], &[&["dead-letters", "discard"], ids].concat()).1
+    };
+    let output = discard(&["1-a", "2-b", "3-c"], 1);
+    assert_ends(&output, 1);
+    assert_eq!(out(&output), "1 deleted\n");
+    assert_eq!(err(&output), "tidegate: 2 of the ids are no dead letters, or no longer\n");
+    let output = discard(&["1-a", "1-a"], 1);
+    assert_ends(&output, 0);
+    assert_eq!(err(&output), "");
 }
 
 #[test]
@@ -546,4 +639,20 @@ fn an_explanation_is_asked_with_the_bytes_and_headers_of_a_sender() {
     assert_eq!(stub.asked()[1].body, b"", "standard input is empty here");
     assert_ends(&site.run(&["explain", "gone.json", "--source", "web"]), 65);
     assert_ends(&site.run(&["explain", "event.json", "--source", "web", "-H", "no header"]), 2);
+}
+
+#[test]
+fn more_than_the_server_explains_is_not_sent() {
+    let most = 1 << 20;
+    let stub = Stub::new(&[json(r#"{"source":"web","kind":"segment","results":[]}"#)]);
+    let site =
+        Site::empty().with_variable("TIDEGATE_TOKEN", TOKEN).with_variable("TIDEGATE_URL", &stub.url());
+    site.write("large.json", &" ".repeat(most + 1));
+    let output = site.run(&["explain", "large.json", "--source", "web"]);
+    assert_ends(&output, 65);
+    assert!(err(&output).contains("large.json: too large: at most 1.00 MiB"), "{}", err(&output));
+    assert_eq!(stub.lines(), [""; 0]);
+    site.write("large.json", &" ".repeat(most));
+    assert_ends(&site.run(&["explain", "large.json", "--source", "web"]), 0);
+    assert_eq!(stub.asked()[0].body.len(), most);
 }

@@ -73,6 +73,8 @@ fn refused_events_are_found_explained_and_replayed() {
     site.write_settings(&wanting("\"userId|anonymousId\", \"timestamp\""));
     run(&server, &["reload"], 0);
     run(&server, &["explain", "refused.json", "--source", "web"], 0);
+    run(&server, &["explain", "refused.json", "--source", "nobody"], 65);
+    run(&server, &["send", "nobody"], 65);
     let dry = text(&run(&server, &["refusals", "replay", "--dry-run"], 0));
     assert_eq!(dry, "50 considered\n50 would be stored\n");
     assert_eq!(text(&run(&server, &["refusals", "replay"], 0)), "50 considered\n50 stored\n");

@@ -32,7 +32,11 @@ fn every_command_explains_itself() {
     let help = |arguments: &[&str]| {
         let (code, said) = ended(&site.run(&[arguments, &["--help"]].concat()));
         assert_eq!(code, Some(0), "{arguments:?}: {said}");
-        assert!(said.contains("Usage: tidegate") && said.contains("--config <FILE>"), "{said}");
+        let (own, of_all) = said.split_once("\nOptions for all commands:\n").unwrap();
+        assert!(own.contains("Usage: tidegate") && own.contains("--help"), "{said}");
+        for option in ["--config <FILE>", "--log <FILTER>", "--log-format"] {
+            assert!(of_all.contains(option) && !own.contains(option), "{said}");
+        }
         said
     };
     let commands = |help: &str| -> Vec<String> {
@@ -112,13 +116,17 @@ fn mistakes_of_the_settings_are_78_and_all_told_at_once() {
         "TIDEGATE_SPOOL__SIZE: no setting has this name",
     ];
     let site = site.with_variable("TIDEGATE_SPOOL__SIZE", "1");
-    for arguments in [&["check"][..], &["serve"], &["users", "import", "users.csv"], &["healthcheck"]] {
+    for arguments in [&["check"][..], &["serve"], &["users", "import", "users.csv"]] {
         assert_ends(&site, arguments, 78, &mistakes);
     }
     let line = |text: &str| text.lines().find(|line| line.contains("NOT_SET")).map(str::to_owned);
     let (_, said) = ended(&site.run(&["check"]));
     assert!(line(&said).unwrap().starts_with("tidegate.toml:10: "), "{said}");
     assert_ends(&site, &["check", "--config", "not-there.toml"], 78, &["not-there.toml: cannot be read"]);
+    site.write_settings("[operate]\nlisten = \"here\"\n");
+    for arguments in [&["status"][..], &["healthcheck"]] {
+        assert_ends(&site, arguments, 78, &["tidegate.toml:3: operate.listen: must be an address"]);
+    }
     assert!(!site.path("data").exists(), "nothing was started");
 }
 

@@ -1,6 +1,6 @@
 //! What the server is installed by: the unit of systemd, the Debian package's settings, and docker-compose.yml.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use saphyr::{LoadableYamlNode, Yaml};
 use toml::Table;
@@ -113,6 +113,29 @@ fn the_debian_package_is_of_this_version_and_has_its_files() {
         let installed =
             package["assets"].as_array().unwrap().iter().any(|asset| asset[1].as_str() == Some(kept));
         assert!(installed, "{kept} is to be kept, but not installed");
+    }
+}
+
+#[test]
+fn whatever_the_binary_embeds_is_shipped_with_its_licence() {
+    let vendor = "src/http/page/assets/vendor";
+    let licences = format!("{vendor}/*.LICENSE");
+    assert!(file("Dockerfile").lines().any(|line| line.starts_with("COPY ") && line.contains(&licences)));
+    let manifest = file("Cargo.toml").parse::<Table>().unwrap();
+    let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array().unwrap();
+    assert!(assets.iter().any(|asset| asset[0].as_str() == Some(&licences)));
+    let (copyright, readme) = (file("deploy/debian/copyright"), file("README.md"));
+    let embedded: BTreeSet<String> = fs::read_dir(root().join(vendor))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .map(|name| name.split('.').next().unwrap().to_owned())
+        .collect();
+    assert!(embedded.len() >= 2, "{embedded:?}");
+    for library in embedded {
+        assert!(file(&format!("{vendor}/{library}.LICENSE")).contains("Copyright (c)"), "{library}");
+        assert!(copyright.contains(&format!("Files: {vendor}/{library}.*\n")), "{library}");
+        assert!(readme.contains(&format!("{vendor}/{library}.LICENSE")), "{library}");
     }
 }
 

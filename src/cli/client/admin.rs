@@ -21,6 +21,9 @@ use crate::{cli::output::Output, secret::Secret};
 /// How long a question may take. The server has deadlines of its own for looking through large tables.
 const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
 
+/// How long an audit may take, for which the server counts all rows, up to five minutes.
+const AUDITED_WITHIN: Duration = Duration::from_mins(6);
+
 /// How long it may take to have something done: deleting by age goes through whole tables.
 const DONE_WITHIN: Duration = Duration::from_mins(15);
 
@@ -47,13 +50,20 @@ impl Admin {
 
     /// Reads something.
     pub(in crate::cli) async fn get(&self, path: &str, query: Query<'_>) -> Result<Bytes, AskError> {
-        self.ask(Method::GET, path, query, HeaderMap::new(), Bytes::new()).await
+        let headers = HeaderMap::new();
+        self.ask(Method::GET, path, query, headers, Bytes::new(), ANSWERED_WITHIN).await
+    }
+
+    /// Reads what everything adds up to.
+    pub(in crate::cli) async fn audit(&self) -> Result<Bytes, AskError> {
+        self.ask(Method::GET, "/audit", &[], HeaderMap::new(), Bytes::new(), AUDITED_WITHIN).await
     }
 
     /// Has something done.
     pub(in crate::cli) async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Bytes, AskError> {
         let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        self.ask(Method::POST, path, &[], headers.into_iter().collect(), body.to_string().into()).await
+        let (headers, body) = (headers.into_iter().collect(), body.to_string().into());
+        self.ask(Method::POST, path, &[], headers, body, DONE_WITHIN).await
     }
 
     /// Sends bytes as a sender would.
@@ -64,7 +74,7 @@ impl Admin {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Bytes, AskError> {
-        self.ask(Method::POST, path, query, headers, body).await
+        self.ask(Method::POST, path, query, headers, body, DONE_WITHIN).await
     }
 
     /// Opens a stream, whose body does not end by itself.
@@ -99,8 +109,8 @@ impl Admin {
         query: Query<'_>,
         headers: HeaderMap,
         body: Bytes,
+        patience: Duration,
     ) -> Result<Bytes, AskError> {
-        let patience = if method == Method::GET { ANSWERED_WITHIN } else { DONE_WITHIN };
         let answer = self.send(method, path, query, headers, body, patience).await?;
         let status = answer.status();
         let body = self.body(answer, patience).await?;
@@ -178,4 +188,39 @@ impl Admin {
 pub(in crate::cli) fn header(text: &str) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = text.split_once(':')?;
     Some((name.trim().parse().ok()?, value.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        time::sleep,
+    };
+
+    use super::*;
+
+    /// A server that thinks for so long before each answer.
+    async fn thinking(time: Duration) -> Admin {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _head = stream.read(&mut [0; 4096]).await.unwrap();
+                sleep(time).await;
+                // Who asked may have gone.
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+            }
+        });
+        let http = Http::new(&address.parse().unwrap()).unwrap();
+        Admin::new(http, &address, Secret::new("token".to_owned()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_audit_is_waited_for_as_long_as_the_server_counts() {
+        let admin = thinking(Duration::from_mins(5)).await;
+        assert_eq!(admin.audit().await.unwrap(), "{}");
+        let given_up = admin.get("/status", &[]).await;
+        assert!(matches!(given_up, Err(AskError::Unreached { source: Unreached::Silence(_), .. })));
+    }
 }

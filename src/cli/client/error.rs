@@ -115,6 +115,14 @@ impl fmt::Display for Problem {
 }
 
 impl AskError {
+    /// Of a command that was given a name: if there is no such thing, it is the input that is wrong.
+    pub(in crate::cli) fn into_bad_name(self) -> Self {
+        match self {
+            Self::Answered(problem) if problem.status == 404 => Self::BadInput(problem.to_string()),
+            other => other,
+        }
+    }
+
     /// What the command ends with.
     pub(in crate::cli) fn exit(&self) -> Exit {
         match self {

@@ -16,7 +16,7 @@ struct Page<'a> {
     next: Option<String>,
 }
 
-/// Prints the items of a list: a table, or one line of JSON for each. Answers how many there were.
+/// Prints the items of a list, each page as it comes: a table, or one line of JSON for each. Answers how many there were.
 pub(in crate::cli) async fn list(
     session: &mut Session,
     path: &str,
@@ -41,12 +41,12 @@ pub(in crate::cli) async fn list(
             found += 1;
         }
         cursor = page.next;
+        session.out.table(&table)?;
+        session.out.flush()?;
+        table.next_page();
         if cursor.is_none() || found >= items_max {
             break;
         }
-    }
-    if !session.out.is_json() {
-        session.out.table(&table)?;
     }
     if cursor.is_some() {
         notice(&format!("there are more than {items_max}: see --limit"));

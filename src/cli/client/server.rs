@@ -15,7 +15,7 @@ use crate::{
         output::Output,
         settings,
     },
-    config::Config,
+    config::Origin,
     disk::{self, RealDisk},
     secret::Secret,
 };
@@ -72,9 +72,8 @@ impl Asking {
             (Some(url), Some(token)) => (url.clone(), token),
             (Some(_), None) => return Err(AskError::TokenOfElsewhere),
             (None, named) => {
-                let Config { operate, .. } = settings::of_server(config)?;
-                let token = named.or(operate.token).ok_or(AskError::NoToken)?;
-                (format!("http://{}", reachable(operate.listen)), token)
+                let (listen, token) = of_settings(&settings::origin(config)?, named)?;
+                (format!("http://{}", reachable(listen)), token)
             }
         };
         let Some(uri) = http::address(&address) else { return Err(AskError::Address(address)) };
@@ -88,6 +87,15 @@ impl Asking {
             None => Ok(std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()).map(Secret::new)),
         }
     }
+}
+
+/// Where the server of these settings listens, and its token, which is not read where another was named.
+fn of_settings(origin: &Origin, named: Option<Secret>) -> Result<(SocketAddr, Secret), AskError> {
+    if let Some(token) = named {
+        return Ok((origin.operate_address().map_err(AskError::Settings)?, token));
+    }
+    let operate = origin.operate().map_err(AskError::Settings)?;
+    Ok((operate.listen, operate.token.ok_or(AskError::NoToken)?))
 }
 
 /// Reads a file that holds a secret and nothing else but a line break.

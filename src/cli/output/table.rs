@@ -45,21 +45,35 @@ impl Column {
     }
 }
 
-/// A table in the making.
+/// A table in the making, whole or page by page.
 pub(in crate::cli) struct Table {
     columns: &'static [Column],
+    /// Of the widest cell of each column, earlier pages and the title included.
+    widths: Vec<usize>,
     rows: Vec<Vec<String>>,
+    has_titles: bool,
 }
 
 impl Table {
     pub(in crate::cli) fn new(columns: &'static [Column]) -> Self {
-        Self { columns, rows: Vec::new() }
+        let widths = columns.iter().map(|column| column.title.width()).collect();
+        Self { columns, widths, rows: Vec::new(), has_titles: true }
     }
 
     /// Adds a row for an item. What the item lacks is shown as a dash.
     pub(in crate::cli) fn add(&mut self, item: &Value) {
         let cell = |column: &Column| detail::shown(item.pointer(column.pointer), column.show);
-        self.rows.push(self.columns.iter().map(cell).collect());
+        let row: Vec<String> = self.columns.iter().map(cell).collect();
+        for (width, cell) in self.widths.iter_mut().zip(&row) {
+            *width = cell.width().max(*width);
+        }
+        self.rows.push(row);
+    }
+
+    /// Goes on to the next page, without titles if there were rows. Columns keep their width, or get wider.
+    pub(in crate::cli) fn next_page(&mut self) {
+        self.has_titles &= self.rows.is_empty();
+        self.rows.clear();
     }
 
     /// Adds rows for all items of an array.
@@ -78,12 +92,9 @@ impl fmt::Display for Table {
             return Ok(());
         }
         let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_uppercase()).collect();
-        let lines = || std::iter::once(&titles).chain(&self.rows);
-        let width = |at: usize| lines().filter_map(|cells| Some(cells.get(at)?.width())).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        for cells in lines() {
+        for cells in self.has_titles.then_some(&titles).into_iter().chain(&self.rows) {
             let mut line = String::new();
-            for ((cell, width), column) in cells.iter().zip(&widths).zip(self.columns) {
+            for ((cell, width), column) in cells.iter().zip(&self.widths).zip(self.columns) {
                 let blanks = " ".repeat(width.saturating_sub(cell.width()));
                 let (before, after) = if column.is_number() { (&blanks[..], "") } else { ("", &blanks[..]) };
                 let _ = write!(line, "{before}{cell}{after}{:GAP$}", "");
@@ -116,5 +127,22 @@ mod tests {
                         日本           12,345  2026-01-31T12:00:00.123Z\n\
                         a\\nb\\u{1b}[1m       1  -\n";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn pages_have_one_head_and_columns_never_get_narrower() {
+        let mut table = Table::new(COLUMNS);
+        let mut page = |name: Option<&str>| {
+            if let Some(name) = name {
+                table.add(&json!({"name": name, "in": {"n": 1}}));
+            }
+            let page = table.to_string();
+            table.next_page();
+            page
+        };
+        assert_eq!(page(None), "");
+        assert_eq!(page(Some("longer")), "NAME    N  WHEN\nlonger  1  -\n");
+        assert_eq!(page(Some("a")), "a       1  -\n");
+        assert_eq!(page(Some("longest")), "longest  1  -\n");
     }
 }

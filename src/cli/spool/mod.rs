@@ -113,9 +113,29 @@ impl LookError {
     fn exit(&self) -> Exit {
         match self {
             Self::Inspect(InspectError::NoSpool { .. }) => Exit::BadInput,
+            // The disk is well: somebody else may read it.
+            Self::Inspect(InspectError::Io { source, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Exit::BadInput
+            }
             Self::Inspect(InspectError::Locked { .. }) => Exit::Failed,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Inspect(InspectError::Io { .. }) | Self::Output(_) => Exit::Disk,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spool_that_may_not_be_read_is_no_failure_of_the_disk() {
+        let exit = |kind: io::ErrorKind| {
+            LookError::exit(&InspectError::Io { path: "data".into(), source: kind.into() }.into())
+        };
+        assert_eq!(exit(io::ErrorKind::PermissionDenied), Exit::BadInput);
+        assert_eq!(exit(io::ErrorKind::Other), Exit::Disk);
     }
 }
