@@ -17,7 +17,7 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/tidegate /usr/local/bin/tidegate
 # A volume that is mounted here for the first time takes over this owner.
 COPY --from=build --chown=nonroot:nonroot /out/data /var/lib/tidegate
-COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/tidegate/
+COPY LICENSE-APACHE LICENSE-MIT src/http/page/assets/vendor/*.LICENSE /usr/share/doc/tidegate/
 
 # What runs without a settings file: the embedded default, on all interfaces of the container. Like all variables, these
 # win over a settings file.

@@ -84,6 +84,18 @@ impl Browser {
         self.command("/url", &json!({ "url": url })).unwrap();
     }
 
+    /// Does something while another tab is in front of this one.
+    pub(crate) fn in_another_tab(&self, work: impl FnOnce()) {
+        let request = Request::new("GET", &format!("{}/window", self.session));
+        let own = request.send(self.address).unwrap().json()["value"].take();
+        let other = self.command("/window/new", &json!({ "type": "tab" })).unwrap();
+        self.command("/window", &json!({ "handle": other["handle"] })).unwrap();
+        work();
+        let request = Request::new("DELETE", &format!("{}/window", self.session));
+        request.send(self.address).unwrap().expect(200);
+        self.command("/window", &json!({ "handle": own })).unwrap();
+    }
+
     /// A command of Chromium's own protocol.
     pub(crate) fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.command("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).unwrap()

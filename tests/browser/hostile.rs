@@ -92,12 +92,21 @@ fn characters_that_deceive_the_eye_are_spelled_out() {
     let site = site();
     let server = site.start();
     let page = Page::signed_in(&server);
-    let name = "invoice\u{202e}fdp.exe\u{2066}\u{7f}\u{1b}[31m";
+    let name = "invoice\u{202e}fdp.exe\u{2066}\u{7f}\u{1b}[31m\u{e0041}";
     server.post(event(name).to_string()).expect(200);
-    page.see("#live-rows", "invoice\\u202efdp.exe\\u2066\\u007f\\u001b[31m");
-    let shown = open_and_read(&page, "invoice");
-    assert!(!shown.chars().any(|shown| "\u{202e}\u{2066}\u{7f}\u{1b}".contains(shown)), "{shown:?}");
+    page.see("#live-rows", "invoice\\u202efdp.exe\\u2066\\u007f\\u001b[31m\\udb40\\udc41");
+    page.click("#live-clear");
+
+    // Both ends of each range, and what lies beside them.
+    let deceptive = "\u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}\u{7f}\u{9f}\u{ad}\u{61c}\u{180e}\u{200b}\u{200c}\u{200d}\u{200f}\
+        \u{2028}\u{202e}\u{2060}\u{206a}\u{206f}\u{feff}\u{fff9}\u{fffb}\u{e0000}\u{e0001}\u{e007f}\u{e0fff}";
+    let plain = "~\u{a1}\u{ac}\u{ae}\u{61b}\u{61d}\u{180f}\u{200a}\u{2010}\u{2027}\u{2030}\u{2070}\u{fffc}\u{1f30a}\u{e1000}";
+    let mixed = format!("invoice{deceptive}{plain}");
+    server.post(event(&mixed).to_string()).expect(200);
+    let shown = open_and_read(&page, "\\udb43\\udfff~");
+    assert!(!shown.chars().any(|shown| deceptive.contains(shown)), "{shown:?}");
+    assert!(shown.contains(plain), "{shown:?}");
     // As JSON it is still the same text.
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    assert_eq!(shown["event"]["event"], name);
+    assert_eq!(shown["event"]["event"], mixed);
 }

@@ -1,10 +1,30 @@
 //! Live events: seen, filtered, paused, opened; and seen again after a restart.
 
+use std::net::SocketAddr;
+
 use crate::{
     browser::ENTER,
+    client::{Connection, Request},
     page::{Page, TOKEN, named, site, without_user},
     server::until,
 };
+
+/// Takes a place at the tail, which is held until this is dropped; without one, why there is none.
+fn follow(operate: SocketAddr) -> Result<Connection, String> {
+    let mut connection = Connection::open(operate).unwrap();
+    let request = Request::new("GET", "/admin/v1/tail").header("Authorization", &format!("Bearer {TOKEN}"));
+    let answer = connection.send(&request).unwrap();
+    if answer.status == 200 { Ok(connection) } else { Err(answer.text()) }
+}
+
+/// Takes all places that are left.
+fn follow_all(operate: SocketAddr) -> Vec<Connection> {
+    let mut followers = Vec::new();
+    while let Ok(follower) = follow(operate) {
+        followers.push(follower);
+    }
+    followers
+}
 
 #[test]
 fn events_and_refusals_arrive_and_can_be_filtered() {
@@ -74,6 +94,74 @@ fn pausing_holds_the_list_and_resuming_shows_what_waited() {
     page.type_into("#live-pause", ENTER);
     page.see("#live-rows", "Second");
     assert_eq!(page.rows().len(), 3);
+}
+
+#[test]
+fn what_waits_while_paused_is_bounded_in_size_too() {
+    let site = site();
+    let server = site.start();
+    let page = Page::signed_in(&server);
+    page.click("#live-pause");
+    let small: Vec<String> = (0..100).map(|number| named(&format!("small{number}"))).collect();
+    server.post(format!("[{}]", small.join(","))).expect(200);
+    page.see("#live-state", "paused, 100 more wait");
+    // Thirteen of these fit.
+    let bulk = format!(r#","properties":{{"bulk":"{}"}}}}"#, "x".repeat(600_000));
+    let large = |number: usize| named(&format!("large{number}.")).replacen('}', &bulk, 1);
+    for number in 0..20 {
+        server.post(large(number)).expect(200);
+    }
+    page.see("#live-state", "paused, 13 more wait");
+    server.post(named("last")).expect(200);
+    page.see("#live-state", "paused, 14 more wait");
+    page.click("#live-pause");
+    until("those that waited are shown", || (page.rows().len() == 14).then_some(()));
+    assert!(page.rows()[13].contains("large7."));
+}
+
+#[test]
+fn a_page_that_nobody_sees_holds_no_place_and_goes_on_where_it_was() {
+    let site = site();
+    let server = site.start();
+    server.post(named("Earlier")).expect(200);
+    let page = Page::signed_in(&server);
+    let others = follow_all(server.operate);
+    assert_eq!(others.len(), 15, "the page holds the sixteenth");
+    page.in_another_tab(|| {
+        let place = until("the place is free", || follow(server.operate).ok());
+        server.post(named("Meanwhile")).expect(200);
+        drop(place);
+    });
+    drop(others);
+    page.see("#live-rows", "Meanwhile");
+    page.connected();
+    server.post(named("Afterwards")).expect(200);
+    page.see("#live-rows", "Afterwards");
+    assert_eq!(page.rows().len(), 2, "neither earlier ones nor any twice: {:?}", page.rows());
+}
+
+#[test]
+fn where_no_place_is_free_the_reason_is_told_and_stays() {
+    let site = site();
+    let server = site.start();
+    let others = follow_all(server.operate);
+    let page = Page::open(&server);
+    page.sign_in(TOKEN);
+    page.see("#live-state", "16 clients follow already, which is as many as may; trying again");
+    page.run(
+        "window.said = [];
+        new MutationObserver(() => said.push(document.querySelector('#live-state').textContent))
+            .observe(document.querySelector('#live-state'), { childList: true })",
+    );
+    let asked = || page.requests().iter().filter(|url| url.contains("/admin/v1/tail")).count();
+    let mut tries = 0;
+    until("it is tried again", || {
+        tries += asked();
+        (tries >= 3).then_some(())
+    });
+    assert_eq!(page.run("return said"), serde_json::json!([]), "what has been said is not said again");
+    drop(others);
+    page.connected();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Refused, read, the rule mended, tried, replayed, stored: all from the page.
 
 use crate::{
-    page::{Page, settings, site, without_user},
+    page::{Page, TOKEN, origin, settings, site, without_user},
     server::{Server, until},
 };
 
@@ -83,4 +83,65 @@ fn all_refusals_of_a_rule_are_replayed_at_once() {
     page.click("#replay .close");
     page.see("#refusals-empty", "None.");
     site.wait_until_stored("events", 50);
+}
+
+/// Runs before the page: its time goes twenty times as fast, and what it asks for is noted. A count of the refusals is
+/// answered only after `release()`, or not at all while `broken`.
+const HURRIED: &str = "
+    const [wait, fetched, now] = [setTimeout, fetch, performance.now.bind(performance)];
+    Object.assign(window, { counts: [], polls: 0, broken: false, hold: false, release: null });
+    window.setTimeout = (work, time, ...more) => wait(work, time / 20, ...more);
+    performance.now = () => now() * 20;
+    window.fetch = async (url, request) => {
+        if (url.endsWith('/status')) polls += 1;
+        if (url.includes('refusals/summary')) {
+            counts.push(performance.now());
+            if (broken) throw new TypeError('broken');
+            if (hold) await new Promise((resolve) => { release = resolve; });
+        }
+        return fetched(url, request);
+    };";
+
+#[test]
+fn refusals_are_counted_while_somebody_looks_one_count_at_a_time_and_seldom_after_a_failure() {
+    let site = site();
+    let server = site.start();
+    let page = Page::open(&server);
+    page.devtools("Page.addScriptToEvaluateOnNewDocument", &serde_json::json!({ "source": HURRIED }));
+    page.go(&origin(&server));
+    page.sign_in(TOKEN);
+    page.wait_for("return counts.length > 2");
+
+    // Ten polls of the status are due for two counts.
+    let counts_in_ten_polls = || {
+        page.run("window.begun = polls; window.before = counts.length");
+        page.wait_for("return polls >= begun + 10");
+        page.run("return counts.length - before")
+    };
+    assert_ne!(counts_in_ten_polls(), 0);
+
+    page.run("Object.defineProperty(document, 'hidden', { configurable: true, value: true })");
+    assert_eq!(counts_in_ten_polls(), 0, "nobody looks");
+    page.run("delete document.hidden");
+    page.wait_for("return counts.length > before");
+
+    page.run("hold = true");
+    page.wait_for("return release !== null");
+    assert_eq!(counts_in_ten_polls(), 0, "the last count is under way");
+    page.run("hold = false; release()");
+    page.wait_for("return counts.length > before");
+
+    page.run("broken = true");
+    page.see("#refusals-error", "The server cannot be reached.");
+    page.run("window.failed = counts.length");
+    page.wait_for("return counts.length > failed");
+    let rest = page.run("return counts[failed] - counts[failed - 1]").as_f64().unwrap();
+    assert!(rest >= 60_000.0, "{rest}");
+
+    // Whoever asks is answered at once.
+    page.run("broken = false; window.before = counts.length");
+    page.click("#refusals-refresh");
+    page.wait_for("return counts.length > before");
+    page.wait_for("return document.querySelector('#refusals-error').textContent === ''");
+    assert_ne!(counts_in_ten_polls(), 0, "it is well again");
 }

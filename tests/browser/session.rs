@@ -7,6 +7,7 @@ fn only_the_operators_token_opens_the_page() {
     let site = site();
     let server = site.start();
     let page = Page::open(&server);
+    page.see("#sign-in-hint", "operate.token, or what stands in secrets/operator of the data directory.");
     page.sign_in("not-the-token");
     page.see("#sign-in-error", "This is not the operator token.");
     assert_eq!(page.run("return document.activeElement.id"), "token");

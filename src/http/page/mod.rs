@@ -82,6 +82,7 @@ const ASSETS: &[File] = &[
     file!("record.js", SCRIPT),
     file!("refusals.js", SCRIPT),
     file!("replay.js", SCRIPT),
+    file!("stream.js", SCRIPT),
     file!("style.css", STYLE),
     file!("icon.svg", "image/svg+xml"),
     file!("docs.js", SCRIPT),

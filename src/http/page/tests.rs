@@ -96,6 +96,7 @@ fn no_page_has_anything_inline_and_no_script_parses_markup() {
         "record.js",
         "refusals.js",
         "replay.js",
+        "stream.js",
         "uplot.js",
     ];
     for script in own {

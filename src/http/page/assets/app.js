@@ -7,7 +7,7 @@ import * as overview from './overview.js';
 import * as refusals from './refusals.js';
 
 const POLLED_EVERY_MS = 2_000;
-/** Refusals are counted in the database; that is not asked for each time. */
+/** Refusals are counted in the database, which is not asked each time. */
 const POLLS_A_COUNT = 5;
 
 /** Grows with every sign-in and sign-out, so that an answer that was under way then is not taken for a new one. */
@@ -18,10 +18,10 @@ async function poll(mine = session, polls = 0) {
   try {
     const status = await ask('GET', 'status');
     if (mine !== session) return;
+    live.know(status);
     if (document.body.dataset.session !== 'in') signedIn();
     overview.show(status);
-    live.sources(status.sources);
-    if (polls % POLLS_A_COUNT === 0) refusals.refresh();
+    if (polls % POLLS_A_COUNT === 0) refusals.poll();
     trouble('');
   } catch (failure) {
     if (mine !== session) return;
@@ -41,6 +41,7 @@ function signedIn() {
   $('token').value = '';
   $('sign-in-error').textContent = '';
   live.start();
+  refusals.refresh();
 }
 
 /** Asks for the token, and says why. */

@@ -25,18 +25,26 @@ class Failure extends Error {
   }
 }
 
-/** Asks the admin API. The header is what tells this page from another site's form: see the session's cookie. */
-export async function ask(method, path, body) {
-  const headers = { 'X-Tidegate': 'page' };
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
-  const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: 'no-store' };
+/**
+ * The admin API's response, where it is a good one. The header is what tells this page from another site's form: see
+ * the session's cookie.
+ */
+export async function reach(method, path, { headers, ...more } = {}) {
+  const request = { method, headers: { 'X-Tidegate': 'page', ...headers }, cache: 'no-store', ...more };
   const response = await fetch(`/admin/v1/${path}`, request).catch(() => {
     throw new Failure(0, 'The server cannot be reached.');
   });
-  const answer = await response.json().catch(() => null);
-  if (response.ok) return answer;
+  if (response.ok) return response;
   if (response.status === 401) document.dispatchEvent(new Event('signed-out'));
-  throw new Failure(response.status, answer?.detail || `The server answered ${response.status}.`);
+  const problem = await response.json().catch(() => null);
+  throw new Failure(response.status, problem?.detail || `The server answered ${response.status}.`);
+}
+
+/** Asks the admin API, in JSON both ways. */
+export async function ask(method, path, body) {
+  const json = { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+  const response = await reach(method, path, body === undefined ? {} : json);
+  return response.json().catch(() => null);
 }
 
 /** A query string of those members that have a value. */
@@ -103,13 +111,15 @@ export function roving(list) {
   };
 }
 
-// Control characters and those that turn the direction of writing: they would show something other than what is there.
+// Control characters, those that are not seen, and those that turn the direction of writing: they would show something
+// other than what is there. They are those of `cli/output/printable.rs`, but for the ends of lines and the tab.
 const DECEPTIVE =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  /[^\P{Cc}\t\n\r]|[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
 
-/** Text with every such character spelled out, as JSON would. */
-export const visible = (text) =>
-  String(text).replace(DECEPTIVE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** Text with every such character spelled out, as JSON would: beyond the first plane by its two halves. */
+export const visible = (text) => String(text).replace(DECEPTIVE, (found) => found.split('').map(escaped).join(''));
 
 /** JSON over several lines, with every digit of its numbers; text that is not JSON stays as it is. */
 export function pretty(text) {

@@ -2,20 +2,30 @@
 //
 // Memory is bounded whatever comes: what has arrived waits as text until it is shown ten times a second, and both what
 // waits and what is shown have a limit. What is left out is counted and said.
+//
+// Places at the server are few, and so are a browser's connections to it: a page that nobody sees holds neither. When
+// it is seen again it goes on where it was.
 
-import { $, count, el, put, query, roving } from './dom.js';
+import { $, count, el, put, query, reach, roving } from './dom.js';
 import { openRecord, recordButton } from './record.js';
+import { notices } from './stream.js';
 
 const ROWS_MAX = 500;
 const TEXT_CHARS_MAX = 8 << 20;
 const SHOWN_EVERY_MS = 100;
 const REOPENED_AFTER_MS = 2_000;
 
-let stream = null;
+/** What ends the stream that is open. */
+let stream = new AbortController();
+let following = false;
 let timer = null;
 let reopening = null;
+/** Where the spool ended when the status was last told, and the last record of it that this page has had or passed. */
+let end = 0;
+let last = -1;
 let paused = false;
 let arrived = [];
+let arrivedChars = 0;
 let rows = [];
 let dropped = 0;
 let offered = [];
@@ -25,22 +35,27 @@ const list = $('live-rows');
 const settle = roving(list);
 
 /** Begins to listen; what came before is not shown. */
-export const start = open;
+export function start() {
+  following = true;
+  last = end - 1;
+  open();
+}
 
 /** Forgets everything. */
 export function stop() {
-  stream?.close();
-  clearTimeout(reopening);
-  arrived = [];
+  following = false;
+  close();
+  take();
   rows = [];
   dropped = 0;
   list.replaceChildren();
   say();
 }
 
-/** Offers the configured sources in the filter. */
-export function sources(all) {
-  const names = all.map((source) => source.name);
+/** Knows where the spool ends, and offers the configured sources in the filter. */
+export function know({ spool, sources }) {
+  end = spool.end;
+  const names = sources.map((source) => source.name);
   if (names.join() === offered.join()) return;
   offered = names;
   const select = $('live-source');
@@ -51,20 +66,41 @@ export function sources(all) {
 }
 
 /** The server filters by source and outcome, so that a firehose does not drown what is looked for. */
-function open() {
-  stream?.close();
-  clearTimeout(reopening);
+async function open() {
+  close();
+  if (!following || document.hidden) return;
+  const { signal } = (stream = new AbortController());
   const filter = { source: $('live-source').value, outcome: $('live-outcome').value };
-  stream = new EventSource(`/admin/v1/tail?${query(filter)}`);
-  stream.addEventListener('open', () => say('connected'));
-  for (const kind of ['event', 'refusal']) stream.addEventListener(kind, (message) => arrive(message.data));
-  stream.addEventListener('dropped', (message) => leaveOut(JSON.parse(message.data).records));
-  stream.addEventListener('end', () => say('the server is stopping'));
-  stream.addEventListener('error', () => {
-    say('reconnecting');
-    // The browser comes again by itself, from where it was, unless it was answered something else than a stream.
-    if (stream.readyState === EventSource.CLOSED) reopening = setTimeout(open, REOPENED_AFTER_MS);
-  });
+  const headers = last < 0 ? {} : { 'Last-Event-ID': String(last) };
+  let words = 'reconnecting';
+  try {
+    const response = await reach('GET', `tail?${query(filter)}`, { headers, signal });
+    say('connected');
+    for await (const notice of notices(response)) {
+      if (signal.aborted) return;
+      hear(notice);
+    }
+  } catch (failure) {
+    // The server's own reason stays to be read while the page tries again.
+    if (failure.status) words = `${failure.message}; trying again`;
+  }
+  if (signal.aborted) return;
+  say(words);
+  reopening = setTimeout(open, REOPENED_AFTER_MS);
+}
+
+function close() {
+  stream.abort();
+  clearTimeout(reopening);
+}
+
+function hear({ event, data, id }) {
+  if (event === 'dropped') leaveOut(JSON.parse(data).records);
+  else if (event === 'end') say('the server is stopping');
+  else {
+    last = Number(id);
+    arrive(data);
+  }
 }
 
 /** Puts into words how things stand. */
@@ -85,19 +121,28 @@ function leaveOut(records) {
 
 function arrive(text) {
   arrived.push(text);
-  if (arrived.length > ROWS_MAX) {
-    arrived.shift();
+  arrivedChars += text.length;
+  // The newest stays, however large it is.
+  while (arrived.length > ROWS_MAX || (arrivedChars > TEXT_CHARS_MAX && arrived.length > 1)) {
+    arrivedChars -= arrived.shift().length;
     // While paused the oldest give way, as they would on the screen.
     if (!paused) dropped += 1;
   }
   timer ??= setTimeout(show, SHOWN_EVERY_MS);
 }
 
+/** What has arrived; nothing waits any more. */
+function take() {
+  const taken = arrived;
+  arrived = [];
+  arrivedChars = 0;
+  return taken;
+}
+
 function show() {
   timer = null;
   if (!paused) {
-    const added = arrived.map(row).reverse();
-    arrived = [];
+    const added = take().map(row).reverse();
     list.prepend(...added.map((one) => one.element));
     rows = [...added, ...rows];
     let chars = 0;
@@ -134,11 +179,14 @@ function filter() {
   say();
 }
 
-/** What the server leaves out is another choice now. */
+/** What the server leaves out is another choice now; what it left out before is not made up for. */
 function choose() {
   filter();
+  last = Math.max(last, end - 1);
   open();
 }
+
+document.addEventListener('visibilitychange', open);
 
 $('live-filter').addEventListener('submit', (event) => event.preventDefault());
 $('live-text').addEventListener('input', filter);

@@ -5,14 +5,39 @@ import { openRecord, recordButton } from './record.js';
 import { rehearse } from './replay.js';
 
 const LIST_LIMIT = 50;
+const RESTS_AFTER_FAILURE_MS = 60_000;
 let listed = null;
+/** Counts that are under way, and until when none is begun by itself. */
+let counting = 0;
+let restsUntil = 0;
 const settle = roving($('refusals-list'));
 
-/** Counts anew. A database that does not answer costs this part of the page only. */
+/** Counts anew, because somebody asks. A database that does not answer costs this part of the page only. */
 export const refresh = () => guarded(recount);
 
+/** Counts anew where somebody may look, and the database is not busy with the last count or unable to do it. */
+export function poll() {
+  if (!document.hidden && !counting && performance.now() >= restsUntil) refresh();
+}
+
 async function recount() {
-  const { items } = await ask('GET', `refusals/summary?${query({ state: $('refusals-state').value })}`);
+  counting += 1;
+  try {
+    await summarize();
+    restsUntil = 0;
+  } catch (failure) {
+    restsUntil = performance.now() + RESTS_AFTER_FAILURE_MS;
+    throw failure;
+  } finally {
+    counting -= 1;
+  }
+}
+
+async function summarize() {
+  const state = $('refusals-state').value;
+  const { items } = await ask('GET', `refusals/summary?${query({ state })}`);
+  // Meanwhile another state may have been asked for.
+  if (state !== $('refusals-state').value) return;
   keyed($('refusals-summary'), items, (item) => `${item.rule} ${item.source} ${item.state}`, summaryRow);
   $('refusals-empty').hidden = items.length > 0;
 }
