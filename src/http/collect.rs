@@ -1,9 +1,8 @@
 //! Taking deliveries: from a request's head to the answer, with nothing of the query kept on the way.
 //!
-//! The order is the contract's: path, method, network, key; only then is the body read. From then on the delivery is a
-//! task of its own: a sender that leaves does not stop what the spool has begun to take.
+//! The order is the contract's: path, method, network, key; only then is the body read.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -14,6 +13,7 @@ use axum::{
         request::Parts,
     },
 };
+use futures_util::FutureExt as _;
 use metrics::Counter;
 use tokio::sync::Semaphore;
 
@@ -151,14 +151,10 @@ impl Collect {
             Ok(body) => body,
             Err(undecoded) => return answer::undecoded(undecoded),
         };
-        let (settings, version) = (Arc::clone(settings), Arc::clone(&doors.config_version));
-        let accepting = Arc::clone(&self.ingest).accept(Arc::clone(door), settings, delivery, version, body);
-        let task = tokio::spawn(async move {
-            let accepted = accepting.await;
-            drop(memory);
-            accepted
-        });
-        match task.await {
+        let accepting = self.ingest.accept(door, settings, delivery, &doors.config_version, body);
+        let accepted = AssertUnwindSafe(accepting).catch_unwind().await;
+        drop(memory);
+        match accepted {
             Ok(Ok(answer)) => answer::taken(&answer),
             Ok(Err(turned)) => answer::turned(turned),
             // Its place is in the log already; what it said may repeat what was sent.

@@ -1,6 +1,8 @@
 //! Taking a delivery: admit, prepare, append, count, answer.
 
-use std::{sync::Arc, time::Instant};
+use std::{num::NonZero, sync::Arc, time::Instant};
+
+use tokio::sync::Semaphore;
 
 use super::{
     answer::{Answer, BatchVerdict, ElementOutcome, Trouble, Turned, Verdict},
@@ -10,6 +12,7 @@ use super::{
     refusal_share::RefusalShare,
     registry::{Door, needs_directory},
     tally::Outcomes,
+    underway::Underway,
 };
 use crate::{
     clock::UnixMicros,
@@ -34,6 +37,8 @@ pub struct Ingest {
     users: Arc<UsersDirectory>,
     ids: DeliveryIds,
     refusals: RefusalShare,
+    /// One permit for each core: more large deliveries at a time would only wait for each other, with all their memory.
+    large: Arc<Semaphore>,
 }
 
 impl Ingest {
@@ -46,7 +51,8 @@ impl Ingest {
         users: Arc<UsersDirectory>,
         refusals: RefusalShare,
     ) -> Result<Self, getrandom::Error> {
-        Ok(Self { spool, users, ids: DeliveryIds::new()?, refusals })
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Ok(Self { spool, users, ids: DeliveryIds::new()?, refusals, large: Arc::new(Semaphore::new(cores)) })
     }
 
     /// Whether a delivery of this source could be taken now: asked before its body is read.
@@ -78,30 +84,37 @@ impl Ingest {
 
     /// Takes a delivery. When this answers, whatever it calls committed or refused is durable.
     ///
-    /// Run it as a task of its own: once begun it must count what the spool takes, also when the sender has left.
+    /// # Cancel safety
+    /// Dropped because the sender has left, what the spool has begun to take is taken and counted all the same.
     ///
     /// # Errors
     /// When nothing of the delivery was taken.
     pub async fn accept(
-        self: Arc<Self>,
-        door: Arc<Door>,
-        settings: Arc<segment::Settings>,
+        self: &Arc<Self>,
+        door: &Arc<Door>,
+        settings: &Arc<segment::Settings>,
         delivery: AuthenticDelivery,
-        config_version: Arc<str>,
+        config_version: &Arc<str>,
         body: DeliveryBody,
     ) -> Result<Answer, Turned> {
         let id = self.next_id(delivery.head().received_at);
         let prepared = if body.work_bytes() > INLINE_BYTES_MAX {
-            let (ingest, door) = (Arc::clone(&self), Arc::clone(&door));
-            let prepare = move || ingest.prepare(&door, &settings, &delivery, &config_version, id, &body);
+            let turn = Arc::clone(&self.large).acquire_owned().await;
+            let (ingest, door) = (Arc::clone(self), Arc::clone(door));
+            let (settings, config_version) = (Arc::clone(settings), Arc::clone(config_version));
+            let prepare = move || {
+                let prepared = ingest.prepare(&door, &settings, &delivery, &config_version, id, &body);
+                drop(turn);
+                prepared
+            };
             match tokio::task::spawn_blocking(prepare).await {
                 Ok(prepared) => prepared,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         } else {
-            self.prepare(&door, &settings, &delivery, &config_version, id, &body)
+            self.prepare(door, settings, &delivery, config_version, id, &body)
         }?;
-        self.append(&door, id, prepared).await
+        self.append(door, id, prepared).await
     }
 
     fn prepare(
@@ -132,32 +145,38 @@ impl Ingest {
         })
     }
 
-    async fn append(&self, door: &Door, id: DeliveryId, mut prepared: Prepared) -> Result<Answer, Turned> {
+    async fn append(
+        self: &Arc<Self>,
+        door: &Arc<Door>,
+        id: DeliveryId,
+        mut prepared: Prepared,
+    ) -> Result<Answer, Turned> {
         let chunk = std::mem::take(&mut prepared.chunk);
-        let proof = if chunk.is_empty() {
-            None
-        } else {
-            match self.spool.append(chunk).await {
-                Ok(receipt) => Some(receipt),
-                Err(error) => {
-                    door.state.tally.count(prepared.outcomes.shed(), &[]);
-                    return Err(Turned::Unavailable(trouble(error)));
-                }
+        if chunk.is_empty() {
+            door.state.count(&prepared);
+            return Ok(Answer { receipt: id, verdict: verdict(prepared, None)? });
+        }
+        let queued = match self.spool.queue(chunk).await {
+            Ok(queued) => queued,
+            Err(error) => {
+                door.state.tally.count(prepared.outcomes.shed(), &[]);
+                return Err(Turned::Unavailable(trouble(error)));
             }
         };
-        self.count(door, &prepared, proof.as_ref());
-        Ok(Answer { receipt: id, verdict: verdict(prepared, proof)? })
+        let underway = Underway::new(queued, Arc::clone(self), Arc::clone(door), prepared);
+        let (prepared, proof) = underway.settled().await;
+        let proof = proof.map_err(|error| Turned::Unavailable(trouble(error)))?;
+        Ok(Answer { receipt: id, verdict: verdict(prepared, Some(proof))? })
     }
 
-    fn count(&self, door: &Door, prepared: &Prepared, proof: Option<&Receipt>) {
-        let state = &door.state;
-        state.tally.count(prepared.outcomes, &prepared.refused_rules);
-        state.tally.course_ids_unparsed(prepared.course_ids_unparsed);
-        if !prepared.keys.is_empty() {
-            state.recent.remember(&prepared.keys);
-        }
-        if let Some(proof) = proof {
-            self.hold_refusals(proof, prepared.refused_bytes);
+    /// Counts a delivery that the spool has answered.
+    pub(super) fn count(&self, door: &Door, prepared: &Prepared, answer: Result<&Receipt, &AppendError>) {
+        match answer {
+            Ok(proof) => {
+                door.state.count(prepared);
+                self.hold_refusals(proof, prepared.refused_bytes);
+            }
+            Err(_) => door.state.tally.count(prepared.outcomes.shed(), &[]),
         }
     }
 

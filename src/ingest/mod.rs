@@ -21,6 +21,7 @@ mod refuser;
 pub mod registry;
 pub mod stream;
 pub mod tally;
+mod underway;
 
 #[cfg(test)]
 mod tests;

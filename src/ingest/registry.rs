@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use metrics::Gauge;
 
 use super::{
+    prepare::Prepared,
     rate::RateLimit,
     recent::RecentKeys,
     tally::{Outcomes, Tally},
@@ -80,6 +81,17 @@ pub(super) struct DoorState {
     pub(super) tally: Tally,
     pub(super) rate: RateLimit,
     pub(super) recent: RecentKeys,
+}
+
+impl DoorState {
+    /// Counts a delivery whose fate is certain, and remembers its keys.
+    pub(super) fn count(&self, prepared: &Prepared) {
+        self.tally.count(prepared.outcomes, &prepared.refused_rules);
+        self.tally.course_ids_unparsed(prepared.course_ids_unparsed);
+        if !prepared.keys.is_empty() {
+            self.recent.remember(&prepared.keys);
+        }
+    }
 }
 
 impl Door {

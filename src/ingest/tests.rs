@@ -91,7 +91,7 @@ impl House {
         let door = self.door();
         let Kind::Segment(settings) = &door.source.kind else { panic!("{:?}", door.source.kind) };
         let (settings, delivery) = (Arc::clone(settings), self.delivery(signature));
-        Arc::clone(&self.ingest).accept(door, settings, delivery, "v1".into(), body).await
+        self.ingest.accept(&door, &settings, delivery, &"v1".into(), body).await
     }
 
     fn durable(&self) -> (Vec<Event>, Vec<Refusal>) {

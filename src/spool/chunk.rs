@@ -27,6 +27,11 @@ impl Chunk {
         Self::default()
     }
 
+    /// An empty chunk with room for records of so many bytes in all, heads included.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { frames: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Adds a record; `encode` appends its payload to the buffer and must leave alone what stands there.
     pub fn push(&mut self, kind: Kind, encode: impl FnOnce(&mut Vec<u8>)) {
         self.oversized |= !frame::push(&mut self.frames, kind as u8, encode);

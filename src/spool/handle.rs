@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::{
     AppendError, Chunk, OpenError, Phase, Reader, Receipt, Recovery, Settings, Status,
     damage::DamageRegister,
-    inbox::Inbox,
+    inbox::{Inbox, Reply},
     lanes::Lanes,
     locked, recovery,
-    shared::{Progress, Shared},
+    shared::Shared,
     status,
     writer::Writer,
 };
@@ -31,6 +31,21 @@ pub struct Spool {
 struct Running {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A chunk that the writer has: it will be written, whether or not anybody waits for it.
+#[must_use = "whether the chunk is durable is not known yet"]
+pub struct Queued(Reply);
+
+impl Queued {
+    /// Waits for the fsync.
+    ///
+    /// # Cancel safety
+    /// It can be waited for again, as long as it has not answered.
+    pub async fn receipt(&mut self) -> Result<Receipt, AppendError> {
+        // The writer died before it could answer.
+        (&mut self.0).await.unwrap_or(Err(AppendError::Poisoned))
+    }
 }
 
 /// Why the spool has no new id.
@@ -75,7 +90,8 @@ impl Spool {
             index: Mutex::new(recovered.index),
             lanes: Lanes::default(),
             damage,
-            progress: watch::Sender::new(Progress { end, phase: Phase::Open }),
+            end: watch::Sender::new(end),
+            phase: watch::Sender::new(Phase::Open),
             times: Mutex::default(),
             disk,
             settings,
@@ -105,9 +121,15 @@ impl Spool {
     /// Dropping the future never un-writes: once the chunk is queued it will be written, whether or not anybody
     /// waits for the answer.
     pub async fn append(&self, chunk: Chunk) -> Result<Receipt, AppendError> {
-        let reply = self.shared().inbox.push(chunk).await?;
-        // The writer died before it could answer.
-        reply.await.unwrap_or(Err(AppendError::Poisoned))
+        self.queue(chunk).await?.receipt().await
+    }
+
+    /// The first half of [`Self::append`]: hands a chunk over to the writer.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, nothing of the chunk was or will be written.
+    pub async fn queue(&self, chunk: Chunk) -> Result<Queued, AppendError> {
+        self.shared().inbox.push(chunk).await.map(Queued)
     }
 
     /// The first sequence that may be there.
@@ -122,8 +144,11 @@ impl Spool {
 
     /// Waits until there is something to read from `from` on, or until nothing more will come.
     pub async fn readable(&self, from: u64) {
-        let mut progress = self.shared().progress.subscribe();
-        let _ = progress.wait_for(|progress| progress.end > from || progress.phase != Phase::Open).await;
+        let mut end = self.shared().end.subscribe();
+        tokio::select! {
+            _ = end.wait_for(|end| *end > from) => {}
+            _ = self.reached(|phase| phase != Phase::Open) => {}
+        }
     }
 
     /// A reader that begins at `from`.
@@ -164,18 +189,21 @@ impl Spool {
 
     /// Waits until a write or fsync has failed: the process is to end then, and to recover at its next start.
     pub async fn poisoned(&self) {
-        let mut progress = self.shared().progress.subscribe();
-        let _ = progress.wait_for(|progress| progress.phase == Phase::Poisoned).await;
+        self.reached(|phase| phase == Phase::Poisoned).await;
+    }
+
+    /// Waits until the spool's life has come so far.
+    async fn reached(&self, is_there: impl Fn(Phase) -> bool) -> Phase {
+        let mut phase = self.shared().phase.subscribe();
+        let reached = phase.wait_for(|phase| is_there(*phase)).await;
+        // The sender lives as long as this handle.
+        reached.map_or(Phase::Poisoned, |phase| *phase)
     }
 
     /// Takes nothing more in, makes durable what is queued, and ends the writer. Readers may go on.
     pub async fn close(&self) -> Result<(), CloseError> {
         self.shared().inbox.close();
-        let mut progress = self.shared().progress.subscribe();
-        let phase = match progress.wait_for(|progress| progress.phase != Phase::Open).await {
-            Ok(progress) => progress.phase,
-            Err(_) => Phase::Poisoned,
-        };
+        let phase = self.reached(|phase| phase != Phase::Open).await;
         self.running.join();
         if phase == Phase::Closed { Ok(()) } else { Err(CloseError) }
     }

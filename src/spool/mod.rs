@@ -112,7 +112,7 @@ mod status;
 mod writer;
 
 pub use chunk::{Chunk, Kind};
-pub use handle::{CloseError, RenewError, Spool};
+pub use handle::{CloseError, Queued, RenewError, Spool};
 pub use reader::{ReadBatch, ReadError, Reader, Record};
 pub use receipt::{AppendError, Receipt};
 pub use report::{NewId, OpenError, Recovery};

@@ -23,19 +23,13 @@ pub(super) struct Shared {
     pub(super) index: Mutex<Index>,
     pub(super) lanes: Lanes,
     pub(super) damage: DamageRegister,
-    /// How far readers may go. Told only after `index` knows.
-    pub(super) progress: watch::Sender<Progress>,
+    /// The sequence after the last durable record: how far readers may go. Told only after `index` knows.
+    pub(super) end: watch::Sender<u64>,
+    /// The spool's life. Not told together with `end`, or whoever waits for its end would be woken by every commit.
+    pub(super) phase: watch::Sender<Phase>,
     pub(super) times: Mutex<Times>,
     /// Held until the last handle and reader is gone: while they read, nobody else may delete.
     pub(super) _lock: Box<dyn DiskLock>,
-}
-
-/// How far the spool is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Progress {
-    /// The sequence after the last durable record.
-    pub(super) end: u64,
-    pub(super) phase: Phase,
 }
 
 /// The spool's life.
@@ -60,13 +54,13 @@ pub(super) struct Times {
 impl Shared {
     /// The sequence after the last durable record.
     pub(super) fn end(&self) -> u64 {
-        self.progress.borrow().end
+        *self.end.borrow()
     }
 
     /// Takes nothing more in, for ever.
     pub(super) fn poison(&self) {
         self.inbox.poison();
-        self.progress.send_modify(|progress| progress.phase = Phase::Poisoned);
+        self.phase.send_replace(Phase::Poisoned);
         Metric::SpoolPoisoned.gauge(&[]).set(1.0);
     }
 

@@ -63,7 +63,6 @@ impl Status {
     }
 
     pub(super) fn of(shared: &Shared) -> Self {
-        let progress = *shared.progress.borrow();
         let (bytes, queued_bytes) = shared.inbox.bytes();
         let (committed, lacked_space) = {
             let times = locked(&shared.times);
@@ -76,8 +75,8 @@ impl Status {
             queued_bytes,
             max_bytes: settings.max_bytes,
             oldest: locked(&shared.index).oldest(),
-            end: progress.end,
-            phase: progress.phase,
+            end: shared.end(),
+            phase: *shared.phase.borrow(),
             lacks_quota: shared.inbox.lacks_quota(),
             no_space: age(lacked_space).is_some_and(|age| age < NO_SPACE_LASTS),
             free_bytes: shared.disk.free_bytes(&settings.directory).ok(),

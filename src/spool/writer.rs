@@ -86,7 +86,7 @@ impl Writer {
             times.committed = Some(Instant::now());
             times.lacked_space = None;
             drop(times);
-            self.shared.progress.send_modify(|progress| progress.end = end);
+            self.shared.end.send_replace(end);
         }
         let disk_bytes = locked(&self.shared.index).bytes();
         self.shared.inbox.settle(queued_bytes, disk_bytes);
@@ -216,7 +216,7 @@ impl Writer {
                 tracing::warn!(%error, "spool closed without a note of its end");
             }
         }
-        self.shared.progress.send_modify(|progress| progress.phase = Phase::Closed);
+        self.shared.phase.send_replace(Phase::Closed);
         Ok(())
     }
 

@@ -145,7 +145,7 @@ impl House {
         let wire = Bytes::copy_from_slice(body.as_bytes());
         let body = DeliveryBody { content: Content::Decoded(Encoding::Identity, wire.clone()), wire };
         let (settings, delivery) = (Arc::clone(settings), raw.authenticate(Some("key=open")).unwrap());
-        Arc::clone(&self.ingest).accept(door, settings, delivery, "v1".into(), body).await.unwrap();
+        self.ingest.accept(&door, &settings, delivery, &"v1".into(), body).await.unwrap();
     }
 
     pub(super) async fn append(&self, refusal: &Refusal) {
