@@ -108,7 +108,9 @@ impl Judging<'_> {
     pub(super) fn element<W: Witness + Default>(&self, sent: &Bytes) -> Judged<W> {
         match &self.source.kind {
             Kind::Segment(settings) => match std::str::from_utf8(sent) {
-                Ok(text) => self.event(settings, text, sent, W::default()),
+                Ok(text) => {
+                    self.event(settings, segment::element::Element::Unparsed(text), sent, W::default())
+                }
                 Err(_) => refused(rule::BODY_UTF8, W::default()),
             },
             Kind::Bof(settings) => self.record(settings, sent, W::default()),
@@ -138,8 +140,8 @@ impl Judging<'_> {
         let Split { elements, .. } = split(&plain, elements_max, &mut witness);
         match elements {
             Ok(elements) => {
-                let event = |element: &&str| self.event(settings, element, &plain, witness.clone());
-                Ok(elements.as_slice().iter().map(event).collect())
+                let event = |element| self.event(settings, element, &plain, witness.clone());
+                Ok(elements.iter().map(event).collect())
             }
             Err(SplitError::TooMany) if elements_max < limits.batch_events => Err(TOO_MANY),
             Err(SplitError::TooMany) => Err(Exceeded("limits.batch")),
@@ -150,7 +152,7 @@ impl Judging<'_> {
     fn event<W: Witness>(
         &self,
         settings: &segment::Settings,
-        text: &str,
+        element: segment::element::Element<'_>,
         body: &Bytes,
         mut witness: W,
     ) -> Judged<W> {
@@ -164,7 +166,7 @@ impl Judging<'_> {
             users: self.users,
             body,
         };
-        let fate = match segment::element::fate(&arrival, text, &mut witness) {
+        let fate = match segment::element::fate(&arrival, element, &mut witness) {
             segment::element::Fate::Event { event, .. } => Fate::Event(event),
             segment::element::Fate::Ignored(breach) => Fate::Ignored(breach),
             segment::element::Fate::Refused(breach) => Fate::Refused(breach),

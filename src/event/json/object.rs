@@ -15,13 +15,21 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::value::Value;
+use super::{
+    parts,
+    value::{Value, ValueKind},
+};
+
+/// As many members as most objects have.
+const MEMBERS: usize = 16;
 
 /// The members of one object, in the sender's order.
 #[derive(Debug)]
 pub struct Object<'a> {
     text: &'a str,
     members: Vec<Span>,
+    /// Whether a key has an escape, so that its name is not what stands in the text.
+    has_escapes: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,12 +81,39 @@ impl<'a> Object<'a> {
                 Err(error) => Err(error.into()),
             };
         }
-        Ok(Self { text, members: spans(text)? })
+        Ok(Self::new(text, spans(text)?))
+    }
+
+    /// Takes an object apart that was parsed as a part of something larger: nothing is checked a second time. `None` for
+    /// a value of another type.
+    pub fn of(value: Value<'a>) -> Option<Self> {
+        if value.kind() != ValueKind::Object {
+            return None;
+        }
+        let (text, mut members) = (value.text(), Vec::with_capacity(MEMBERS));
+        members.extend(parts::members(value).map_while(|member| {
+            Some(Span { key: span(text, member.key.text())?, value: span(text, member.value.text())? })
+        }));
+        Some(Self::new(text, members))
+    }
+
+    /// An object without members.
+    pub fn empty() -> Self {
+        Self { text: "", members: Vec::new(), has_escapes: false }
+    }
+
+    fn new(text: &'a str, members: Vec<Span>) -> Self {
+        let has_escapes = members.iter().any(|span| span.key_bytes(text).contains(&b'\\'));
+        Self { text, members, has_escapes }
     }
 
     /// The last member of this name.
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.iter_all().rev().find(|member| member.is_named(name)).map(|member| member.value)
+        let is_named = |span: &&Span| match self.has_escapes {
+            true => span.of(self.text).is_named(name),
+            false => span.key_bytes(self.text) == name.as_bytes(),
+        };
+        self.members.iter().rev().find(is_named).map(|span| span.of(self.text).value)
     }
 
     /// Whether there is no member.
@@ -100,9 +135,32 @@ impl<'a> Object<'a> {
         self.members.iter().map(move |span| span.of(text))
     }
 
-    /// Indices of the members that a later one of the same key overrides, ascending. Each key is unescaped once and
-    /// hashed, whatever a sender does to make that expensive.
+    /// Indices of the members that a later one of the same key overrides, ascending.
     fn shadowed(&self) -> Vec<u32> {
+        if self.members.len() > MEMBERS || self.has_escapes {
+            self.shadowed_of_many()
+        } else {
+            self.shadowed_of_few()
+        }
+    }
+
+    /// To compare few keys with each other is cheaper than to hash them.
+    fn shadowed_of_few(&self) -> Vec<u32> {
+        let mut shadowed = Vec::new();
+        let mut rest = self.members.as_slice();
+        let mut index = 0;
+        while let [span, later @ ..] = rest {
+            let key = span.key_bytes(self.text);
+            if later.iter().any(|later| later.key_bytes(self.text) == key) {
+                shadowed.push(index);
+            }
+            (rest, index) = (later, index + 1);
+        }
+        shadowed
+    }
+
+    /// Each key is unescaped once and hashed, whatever a sender does to make that expensive.
+    fn shadowed_of_many(&self) -> Vec<u32> {
         let hasher = RandomState::new();
         let hash = |member: Member<'_>| hasher.hash_one(member.name().as_ref());
         let mut order: Vec<(u64, u32)> = self.iter_all().map(hash).zip(0u32..).collect();
@@ -123,6 +181,12 @@ impl<'a> Object<'a> {
 }
 
 impl Span {
+    /// The key as it stands in the text, without its quotes.
+    fn key_bytes(self, text: &str) -> &[u8] {
+        let (start, end) = self.key;
+        text.as_bytes().get(start as usize + 1..(end as usize).saturating_sub(1)).unwrap_or_default()
+    }
+
     fn of(self, text: &str) -> Member<'_> {
         let slice =
             |(start, end): (u32, u32)| Value::new(text.get(start as usize..end as usize).unwrap_or_default());
@@ -153,7 +217,7 @@ pub struct Elements<'a> {
     /// The first element, also of an array that is broken further on.
     pub first: Option<&'a str>,
     /// All elements; `None` if there are more than the limit.
-    pub all: Result<Option<Vec<&'a str>>, ObjectError>,
+    pub all: Result<Option<Vec<Value<'a>>>, ObjectError>,
 }
 
 /// Splits an array of at most `elements_max` elements.
@@ -178,7 +242,7 @@ struct ElementsVisitor<'o, 'de> {
 }
 
 impl<'de> Visitor<'de> for ElementsVisitor<'_, 'de> {
-    type Value = Vec<&'de str>;
+    type Value = Vec<Value<'de>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an array")
@@ -192,7 +256,7 @@ impl<'de> Visitor<'de> for ElementsVisitor<'_, 'de> {
                 return Err(serde::de::Error::custom("too many elements"));
             }
             self.first.get_or_insert(element.get());
-            elements.push(element.get());
+            elements.push(Value::new(element.get()));
         }
         Ok(elements)
     }
@@ -200,25 +264,23 @@ impl<'de> Visitor<'de> for ElementsVisitor<'_, 'de> {
 
 fn spans(text: &str) -> Result<Vec<Span>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let members = deserializer.deserialize_map(SpansVisitor { start: text.as_ptr().addr() })?;
+    let members = deserializer.deserialize_map(SpansVisitor { text })?;
     deserializer.end()?;
     Ok(members)
 }
 
-struct SpansVisitor {
-    start: usize,
+/// Where a borrowed part stands in the text. A text that does not fit is stopped by the body limits long before.
+fn span(text: &str, part: &str) -> Option<(u32, u32)> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
 }
 
-impl SpansVisitor {
-    /// Where a borrowed part stands in the text. A text that long is stopped by the body limits long before.
-    fn span(&self, part: &RawValue) -> Option<(u32, u32)> {
-        let start = part.get().as_ptr().addr().checked_sub(self.start)?;
-        let end = start.checked_add(part.get().len())?;
-        Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
-    }
+struct SpansVisitor<'t> {
+    text: &'t str,
 }
 
-impl<'de> Visitor<'de> for SpansVisitor {
+impl<'de> Visitor<'de> for SpansVisitor<'_> {
     type Value = Vec<Span>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,11 +288,11 @@ impl<'de> Visitor<'de> for SpansVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(16);
+        let mut members = Vec::with_capacity(MEMBERS);
         // Keys are taken raw as well: as strings, a lone surrogate in one would be a syntax error.
         while let Some(key) = access.next_key::<&RawValue>()? {
             let value = access.next_value::<&RawValue>()?;
-            let (Some(key), Some(value)) = (self.span(key), self.span(value)) else {
+            let (Some(key), Some(value)) = (span(self.text, key.get()), span(self.text, value.get())) else {
                 return Err(serde::de::Error::custom("an object over 4 GiB"));
             };
             members.push(Span { key, value });
@@ -292,7 +354,10 @@ mod tests {
     #[test]
     fn elements_are_counted_before_they_are_kept() {
         let all = |text, max| elements(text, max).all;
-        assert_eq!(all(" [1, {\"a\" : 2},[]] ", 3), Ok(Some(vec!["1", "{\"a\" : 2}", "[]"])));
+        assert_eq!(
+            all(" [1, {\"a\" : 2},[]] ", 3),
+            Ok(Some(["1", "{\"a\" : 2}", "[]"].map(Value::new).into()))
+        );
         assert_eq!(all("[1,2,3]", 2), Ok(None));
         assert_eq!(all("[]", 0), Ok(Some(vec![])));
         for text in ["[1,]", "[1] 2", "[1", "[1 2]"] {

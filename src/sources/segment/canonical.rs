@@ -44,7 +44,7 @@ pub(super) fn event(
     };
     let payload = match settings.preset {
         Preset::Edx => fields.properties.get("event").map_or(Bytes::from_static(b"{}"), keep),
-        Preset::Segment => all_but_context(fields),
+        Preset::Segment => all_but_context(fields, sent.len()),
     };
     let event = Event {
         source: arrival.source.to_owned(),
@@ -124,9 +124,9 @@ fn edx_context(arrival: &Arrival<'_>, checked: &Checked<'_, '_>) -> (Vec<u8>, bo
     })
 }
 
-/// Every root member but `context`, each value as sent.
-fn all_but_context(fields: Fields<'_, '_>) -> Bytes {
-    let mut members = ObjectWriter::default();
+/// Every root member but `context`, each value as sent; that is no longer than all that was sent.
+fn all_but_context(fields: Fields<'_, '_>, sent_bytes: usize) -> Bytes {
+    let mut members = ObjectWriter::with_capacity(sent_bytes);
     for member in fields.root.iter().filter(|member| !member.is_named("context")) {
         members.raw(member.key.text(), member.value.text());
     }

@@ -108,10 +108,7 @@ pub(super) fn object_or_empty<'a>(
     rule: Rule,
     pointer: &str,
 ) -> Result<Object<'a>, Breach> {
-    match object_or_none(value, rule, pointer)? {
-        Some(object) => Ok(object),
-        None => Object::parse("{}").map_err(|_| rule.at(pointer)),
-    }
+    Ok(object_or_none(value, rule, pointer)?.unwrap_or_else(Object::empty))
 }
 
 fn object_or_none<'a>(
@@ -121,7 +118,7 @@ fn object_or_none<'a>(
 ) -> Result<Option<Object<'a>>, Breach> {
     match value.filter(|value| value.kind() != ValueKind::Null) {
         None => Ok(None),
-        Some(value) => Object::parse(value.text()).map(Some).map_err(|_| rule.at(pointer)),
+        Some(value) => Object::of(value).map(Some).ok_or_else(|| rule.at(pointer)),
     }
 }
 

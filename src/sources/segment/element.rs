@@ -13,6 +13,7 @@ use crate::{
         json::{
             object::{self, Object, ObjectError},
             scan::storable,
+            value::Value,
         },
         record::Event,
     },
@@ -28,15 +29,48 @@ pub enum Elements<'a> {
     /// One event.
     Single(&'a str),
     /// A batch, possibly empty.
-    Batch(Vec<&'a str>),
+    Batch(Vec<Value<'a>>),
 }
 
 impl<'a> Elements<'a> {
-    /// The elements, in order.
-    pub fn as_slice(&self) -> &[&'a str] {
+    /// How many there are.
+    pub fn len(&self) -> usize {
         match self {
-            Self::Single(element) => std::slice::from_ref(element),
-            Self::Batch(elements) => elements,
+            Self::Single(_) => 1,
+            Self::Batch(elements) => elements.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Element<'a>> {
+        let (single, batch) = match self {
+            Self::Single(text) => (Some(Element::Unparsed(text)), &[][..]),
+            Self::Batch(elements) => (None, elements.as_slice()),
+        };
+        single.into_iter().chain(batch.iter().copied().map(Element::Json))
+    }
+}
+
+/// An element, as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element<'a> {
+    /// A text that nobody has looked into.
+    Unparsed(&'a str),
+    /// A part of a batch, which was parsed when the batch was taken apart.
+    Json(Value<'a>),
+}
+
+impl<'a> Element<'a> {
+    /// What was sent.
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Unparsed(text) => text,
+            Self::Json(value) => value.text(),
         }
     }
 }
@@ -101,7 +135,7 @@ pub enum Fate {
 }
 
 /// Judges one element: its text is parsed once, scanned once, checked, and made into an event.
-pub fn fate(arrival: &Arrival<'_>, sent: &str, witness: &mut impl Witness) -> Fate {
+pub fn fate(arrival: &Arrival<'_>, sent: Element<'_>, witness: &mut impl Witness) -> Fate {
     match judge(arrival, sent, witness) {
         Ok(fate) => fate,
         Err(Stop::Ignored(breach)) => Fate::Ignored(breach),
@@ -109,14 +143,19 @@ pub fn fate(arrival: &Arrival<'_>, sent: &str, witness: &mut impl Witness) -> Fa
     }
 }
 
-fn judge(arrival: &Arrival<'_>, sent: &str, witness: &mut impl Witness) -> Result<Fate, Stop> {
-    let root = parse(sent, witness)?;
+fn judge(arrival: &Arrival<'_>, element: Element<'_>, witness: &mut impl Witness) -> Result<Fate, Stop> {
+    let root = parse(element, witness)?;
+    let sent = element.text();
     let text = storable(sent, arrival.depth_max).map_err(|error| rule::unstorable(sent, error))?;
     witness.passed(rule::DEPTH);
     witness.passed(rule::NUMBER_RANGE);
     match text {
         Cow::Borrowed(_) => event(arrival, &root, (sent, false), witness),
-        Cow::Owned(clean) => event(arrival, &parse(&clean, &mut ())?, (sent, true), witness),
+        // What was replaced is as valid as it was before.
+        Cow::Owned(clean) => {
+            let root = parse(Element::Json(Value::new(&clean)), &mut ())?;
+            event(arrival, &root, (sent, true), witness)
+        }
     }
 }
 
@@ -134,8 +173,11 @@ fn event(
     Ok(Fate::Event { event: Box::new(event), course_unparsed })
 }
 
-fn parse<'a>(text: &'a str, witness: &mut impl Witness) -> Result<Object<'a>, Breach> {
-    let parsed = Object::parse(text);
+fn parse<'a>(element: Element<'a>, witness: &mut impl Witness) -> Result<Object<'a>, Breach> {
+    let parsed = match element {
+        Element::Unparsed(text) => Object::parse(text),
+        Element::Json(value) => Object::of(value).ok_or(ObjectError::OtherType),
+    };
     if !matches!(parsed, Err(ObjectError::Malformed { .. })) {
         witness.passed(rule::BODY_MALFORMED);
     }
