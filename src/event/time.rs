@@ -4,7 +4,7 @@
 //! and `Z` may be small, offsets reach ±23:59, and `:60`, a blank for `T`, hour 24 and years outside 1–9999 (in UTC)
 //! are refused. Time crates accept some of these, shift others, and refuse nanoseconds.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
 use crate::clock::UnixMicros;
 
@@ -49,11 +49,23 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixMicros> {
 }
 
 /// Writes the canonical form: UTC, six digits, `Z`. A time that no calendar reaches is written as the epoch.
+///
+/// Also by hand: two of them stand in every row, and chrono reads its pattern anew for each.
 pub fn format_rfc3339(at: UnixMicros) -> String {
-    DateTime::<Utc>::from_timestamp_micros(at)
-        .unwrap_or_default()
-        .format("%Y-%m-%dT%H:%M:%S%.6fZ")
-        .to_string()
+    let time = DateTime::<Utc>::from_timestamp_micros(at).unwrap_or_default();
+    let Ok(year @ 0..=9999) = u32::try_from(time.year()) else {
+        return time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+    };
+    let mut text = "0000-00-00T00:00:00.000000Z".to_owned().into_bytes();
+    let (date, clock) = ([year, time.month(), time.day()], [time.hour(), time.minute(), time.second()]);
+    let numbers = date.into_iter().chain(clock).chain([time.timestamp_subsec_micros()]);
+    for (mut number, place) in numbers.zip([0..4, 5..7, 8..10, 11..13, 14..16, 17..19, 20..26]) {
+        for digit in text.get_mut(place).into_iter().flatten().rev() {
+            *digit += u8::try_from(number % 10).unwrap_or_default();
+            number /= 10;
+        }
+    }
+    String::from_utf8(text).expect("nothing but digits was added to zeros")
 }
 
 fn literal(rest: &mut &[u8], any_of: &[u8]) -> Option<u8> {
@@ -156,6 +168,14 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(at in EARLIEST..=LATEST) {
             prop_assert_eq!(parse_rfc3339(&format_rfc3339(at)), Some(at));
+        }
+
+        #[test]
+        fn it_is_written_as_chrono_writes_it(at in any::<UnixMicros>(), near in -100_000_000_000_i64..100_000_000_000_i64) {
+            for at in [at, near * 1_000_000 + at % 1_000_000] {
+                let time = DateTime::<Utc>::from_timestamp_micros(at).unwrap_or_default();
+                prop_assert_eq!(format_rfc3339(at), time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
+            }
         }
 
         #[test]

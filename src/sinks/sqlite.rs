@@ -1,5 +1,7 @@
 //! The sink that writes to a SQLite file: many rows a statement, one transaction a batch.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
@@ -200,33 +202,42 @@ fn bind_event(statement: Statement, event: &Event) -> Result<Statement, SinkErro
     row::time(event.time)?;
     row::time(event.received_at)?;
     Ok(statement
-        .bind(event.event_id().to_string())
-        .bind(event.source.as_str())
-        .bind(event.kind.as_str())
-        .bind(event.dedup_key.as_deref())
-        .bind(event.action.as_str())
-        .bind(event.event_type.as_str())
-        .bind(event.name.as_str())
-        .bind(event.event_source.as_str())
+        .bind(id(event.event_id()))
+        .bind(text(&event.source))
+        .bind(text(&event.kind))
+        .bind(event.dedup_key.as_deref().map(text))
+        .bind(text(&event.action))
+        .bind(text(&event.event_type))
+        .bind(text(&event.name))
+        .bind(text(&event.event_source))
         .bind(format_rfc3339(event.time))
         .bind(format_rfc3339(event.received_at))
-        .bind(event.user_id.as_deref())
-        .bind(event.anonymous_id.as_deref())
-        .bind(event.username.as_deref())
-        .bind(event.page.as_deref())
-        .bind(event.host.as_str())
-        .bind(event.agent.as_str())
-        .bind(event.ip.as_str())
-        .bind(row::json(&event.event)?)
-        .bind(row::json(&event.context)?)
+        .bind(event.user_id.as_deref().map(text))
+        .bind(event.anonymous_id.as_deref().map(text))
+        .bind(event.username.as_deref().map(text))
+        .bind(event.page.as_deref().map(text))
+        .bind(text(&event.host))
+        .bind(text(&event.agent))
+        .bind(text(&event.ip))
+        .bind(text(row::json(&event.event)?))
+        .bind(text(row::json(&event.context)?))
         .bind(row::hash(event))
         .bind(event.sanitised))
+}
+
+/// Text in the form that the driver keeps without allocating twice, as it does for a `&str`.
+fn text(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+fn id(id: Uuid) -> Arc<str> {
+    text(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 fn bind_refusal(statement: Statement, refusal: &Refusal) -> Result<Statement, SinkError> {
     row::time(refusal.received_at)?;
     Ok(statement
-        .bind(refusal.refusal_id().to_string())
+        .bind(id(refusal.refusal_id()))
         .bind(refusal.source.as_str())
         .bind(format_rfc3339(refusal.received_at))
         .bind(refusal.rule.as_str())
