@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Settings, bisect::Range, blocking::blocking, entry::Entry};
-use crate::spool::{ReadError, Reader, Spool};
+use crate::spool::{ReadBatch, ReadError, Reader, Spool};
 
 pub(super) struct Intake {
     spool: Spool,
@@ -50,16 +50,21 @@ impl Intake {
         let kept = self.reader.take().filter(|reader| reader.position() == from);
         let mut reader = kept.unwrap_or_else(|| self.spool.reader(from));
         let (reader, range) = blocking(move || {
-            let range = reader.read(events, bytes).map(|batch| Range {
-                from: batch.from,
-                to: batch.next,
-                entries: batch.records.into_iter().map(Entry::decode).collect(),
-            });
+            let range = reader.read(events, bytes).map(decoded);
             (reader, range)
         })
         .await;
         // After an error the next attempt opens the files anew.
         self.reader = range.is_ok().then_some(reader);
         range
+    }
+}
+
+/// What was read, decoded.
+pub(super) fn decoded(batch: ReadBatch) -> Range {
+    Range {
+        from: batch.from,
+        to: batch.next,
+        entries: batch.records.into_iter().map(Entry::decode).collect(),
     }
 }

@@ -38,6 +38,8 @@ pub mod lane_handle;
 mod lane_metrics;
 pub mod lane_status;
 pub mod letter;
+#[cfg(feature = "micro-benchmarks")]
+pub mod micro;
 mod orientation;
 mod patience;
 mod place;

@@ -13,6 +13,8 @@ pub mod body;
 pub mod delivery_id;
 pub mod explain;
 pub mod judging;
+#[cfg(feature = "micro-benchmarks")]
+pub mod micro;
 mod prepare;
 mod rate;
 mod recent;

@@ -11,6 +11,8 @@ pub mod sqlite;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+#[cfg(feature = "micro-benchmarks")]
+pub mod micro;
 mod row;
 mod sql;
 

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-type Statement = Query<'static, Sqlite, SqliteArguments>;
+pub(super) type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 /// Writes to a SQLite database.
 #[derive(Debug)]
@@ -198,7 +198,7 @@ impl Sink for SqliteSink {
     }
 }
 
-fn bind_event(statement: Statement, event: &Event) -> Result<Statement, SinkError> {
+pub(super) fn bind_event(statement: Statement, event: &Event) -> Result<Statement, SinkError> {
     row::time(event.time)?;
     row::time(event.received_at)?;
     Ok(statement

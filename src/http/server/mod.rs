@@ -17,6 +17,8 @@ mod connection;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod head;
+#[cfg(feature = "micro-benchmarks")]
+pub mod micro;
 mod patience;
 mod refusal;
 mod stream;

@@ -1,7 +1,7 @@
 //! Rows turned into columns, as PostgreSQL's UNNEST takes them: an array a column, in the order of the rows.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use crate::{
@@ -36,7 +36,7 @@ const INSERT_REFUSALS: &str = "INSERT INTO refusals (refusal_id, source, receive
 
 /// Events, column by column.
 #[derive(Default)]
-pub(super) struct EventColumns<'a> {
+pub(in crate::sinks) struct EventColumns<'a> {
     event_id: Vec<Uuid>,
     source: Vec<&'a str>,
     kind: Vec<&'a str>,
@@ -62,7 +62,7 @@ pub(super) struct EventColumns<'a> {
 
 impl<'a> EventColumns<'a> {
     /// Fails for a value that no sink can hold.
-    pub(super) fn of(events: &[&'a Event]) -> Result<Self, SinkError> {
+    pub(in crate::sinks) fn of(events: &[&'a Event]) -> Result<Self, SinkError> {
         let mut columns = Self::default();
         for event in events {
             columns.event_id.push(event.event_id());
@@ -92,7 +92,12 @@ impl<'a> EventColumns<'a> {
 
     /// Inserts those whose id and key are free, and counts them.
     pub(super) async fn insert(self, connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
-        let statement = sqlx::query(INSERT_EVENTS)
+        Ok(self.statement().execute(connection).await?.rows_affected())
+    }
+
+    /// The statement with its columns, as they go over the wire.
+    pub(in crate::sinks) fn statement(self) -> Query<'static, Postgres, PgArguments> {
+        sqlx::query(INSERT_EVENTS)
             .persistent(false)
             .bind(self.event_id)
             .bind(self.source)
@@ -114,8 +119,7 @@ impl<'a> EventColumns<'a> {
             .bind(self.event)
             .bind(self.context)
             .bind(self.event_hash)
-            .bind(self.sanitised);
-        Ok(statement.execute(connection).await?.rows_affected())
+            .bind(self.sanitised)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Values are bound with their types. Only what we checked to be JSON, or wrote, is cast by the statement, from text to jsonb.
 
-mod columns;
+pub(super) mod columns;
 mod sink;
 
 #[cfg(test)]
