@@ -112,7 +112,10 @@ impl Ingest {
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         } else {
-            self.prepare(door, settings, &delivery, config_version, id, &body)
+            let prepared = self.prepare(door, settings, &delivery, config_version, id, &body);
+            // Nobody needs it while the spool works: the next body may have its memory.
+            drop(body);
+            prepared
         }?;
         self.append(door, id, prepared).await
     }

@@ -1,14 +1,12 @@
 //! From the bytes of an authentic delivery to what is appended: split, verify, judge, encode. Pure.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 
 use super::{
     answer::{ElementOutcome, ElementVerdict, Turned},
     body::{Content, DeliveryBody},
     delivery_id::DeliveryId,
-    recent::RecentKeys,
+    recent::{KeyHashes, RecentKeys},
     refuser::{ENCODED_AS, Refuser, Rejected, encode},
     tally::Outcomes,
 };
@@ -124,7 +122,7 @@ impl Preparation<'_> {
         let mut prepared = Prepared::new(is_batch);
         let elements_bytes = elements.len().saturating_mul(COLUMNS_BYTES);
         prepared.chunk = Chunk::with_capacity(body.len().saturating_add(elements_bytes));
-        let mut own_keys = HashSet::new();
+        let mut own_keys = KeyHashes::default();
         for (index, element) in elements.iter().enumerate() {
             let fate = fate(&arrival, element, &mut ());
             let outcome = self.settle(fate, index, element.text(), is_batch, &mut own_keys, &mut prepared);
@@ -140,7 +138,7 @@ impl Preparation<'_> {
         index: usize,
         element: &str,
         is_batch: bool,
-        own_keys: &mut HashSet<u64>,
+        own_keys: &mut KeyHashes,
         prepared: &mut Prepared,
     ) -> Option<ElementOutcome> {
         match fate {

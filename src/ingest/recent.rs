@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashSet,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
     mem,
     sync::{Mutex, PoisonError},
 };
@@ -11,11 +11,32 @@ use std::{
 /// Keys of one generation; two are kept. About 2 MiB a source.
 const GENERATION_KEYS: usize = 65_536;
 
+/// Hashes of keys. They are keyed hashes already, which no sender can steer, and are not hashed again.
+pub(super) type KeyHashes = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
+
+/// Takes a hash for what it is.
+#[derive(Debug, Default)]
+pub(super) struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
 /// Hashes of recent keys, in two generations of bounded size.
 #[derive(Debug)]
 pub(super) struct RecentKeys {
     hasher: RandomState,
-    generations: Mutex<[HashSet<u64>; 2]>,
+    generations: Mutex<[KeyHashes; 2]>,
     generation_keys: usize,
 }
 

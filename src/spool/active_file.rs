@@ -8,11 +8,14 @@ use super::{
 };
 use crate::disk::{self, Disk, DiskFile};
 
-/// The file that the writer appends to, all of it durable.
+/// The file that the writer appends to.
 pub(super) struct ActiveFile {
     file: Box<dyn DiskFile>,
     header: FileHeader,
+    /// Its durable length.
     bytes: u64,
+    /// Bytes behind them that were written since the last sync.
+    unsynced: u64,
 }
 
 /// What a failed write means.
@@ -57,7 +60,7 @@ impl ActiveFile {
         disk::replace(disk, &path, &header.encode(), true)?;
         sync_directory(disk, directory)?;
         let file = disk.open_writable(&path)?;
-        Ok(Self { file, header, bytes: HEADER_BYTES })
+        Ok(Self { file, header, bytes: HEADER_BYTES, unsynced: 0 })
     }
 
     /// What it says of itself.
@@ -65,7 +68,7 @@ impl ActiveFile {
         &self.header
     }
 
-    /// Its length.
+    /// Its durable length.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -75,22 +78,32 @@ impl ActiveFile {
         SpoolFile { salt: self.header.salt, bytes: self.bytes }
     }
 
-    /// Appends durably. Where space runs out, the part that was written is taken back. After a
-    /// [`WriteFailure::Fatal`] the file must not be touched again.
-    pub(super) fn append(&mut self, frames: &[u8]) -> Result<(), WriteFailure> {
+    /// Appends frames, which are durable after the next [`Self::sync`]. Where space runs out, everything since the last one
+    /// is taken back. After a [`WriteFailure::Fatal`] the file must not be touched again.
+    pub(super) fn write(&mut self, frames: &[u8]) -> Result<(), WriteFailure> {
+        if frames.is_empty() {
+            return Ok(());
+        }
         if let Err(error) = self.file.append(frames) {
             if !disk::is_no_space(&error) {
                 return Err(WriteFailure::Fatal(error));
             }
+            self.unsynced = 0;
             self.file
                 .set_len(self.bytes)
                 .and_then(|()| self.file.sync_data())
                 .map_err(WriteFailure::Fatal)?;
             return Err(WriteFailure::NoSpace(error));
         }
+        self.unsynced += frames.len() as u64;
+        Ok(())
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&mut self) -> Result<(), WriteFailure> {
         // Of a failed fsync no kind passes by itself, not even lack of space: the pages are gone.
         self.file.sync_data().map_err(WriteFailure::Fatal)?;
-        self.bytes += frames.len() as u64;
+        self.bytes += std::mem::take(&mut self.unsynced);
         Ok(())
     }
 }

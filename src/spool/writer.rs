@@ -16,8 +16,11 @@ use super::{
 };
 use crate::telemetry::metric::Metric;
 
+/// A chunk below this is copied next to others, to be written with them; to copy a larger one costs more than a write.
+const GATHERED_BYTES_MAX: usize = 32 << 10;
+
 /// A buffer that one large batch needed is not kept for ever.
-const BUFFER_BYTES_KEPT: usize = 8 << 20;
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
 
 /// The writer's own state; nobody else sees it.
 pub(super) struct Writer {
@@ -26,7 +29,7 @@ pub(super) struct Writer {
     active: Option<ActiveFile>,
     /// The sequence of the next record.
     next: u64,
-    /// The batch as it is written; reused.
+    /// Small chunks, gathered to be written together; reused.
     buffer: Vec<u8>,
     metrics: CommitMetrics,
 }
@@ -114,7 +117,7 @@ impl Writer {
         }
     }
 
-    /// Writes the batch with one write and one fsync. The sequence moves on only if both succeed.
+    /// Writes the batch, its small chunks together, with one fsync. The sequence moves on only if all of it succeeds.
     fn write(&mut self, batch: &mut [Append]) -> Result<(), WriteFailure> {
         if batch.iter().all(|append| append.chunk.is_empty()) {
             return Ok(());
@@ -129,22 +132,21 @@ impl Writer {
         };
         let salt = active.header().salt;
         let mut next = self.next;
-        match batch {
-            // A delivery that is alone needs no copy.
-            [append] => {
-                next = append.chunk.seal(salt, next);
-                active.append(append.chunk.frames())?;
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+        for append in batch {
+            next = append.chunk.seal(salt, next);
+            let frames = append.chunk.frames();
+            if frames.len() < GATHERED_BYTES_MAX {
+                self.buffer.extend_from_slice(frames);
+                continue;
             }
-            batch => {
-                self.buffer.clear();
-                self.buffer.shrink_to(BUFFER_BYTES_KEPT);
-                for append in batch {
-                    next = append.chunk.seal(salt, next);
-                    self.buffer.extend_from_slice(append.chunk.frames());
-                }
-                active.append(&self.buffer)?;
-            }
+            active.write(&self.buffer)?;
+            self.buffer.clear();
+            active.write(frames)?;
         }
+        active.write(&self.buffer)?;
+        active.sync()?;
         self.next = next;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The records of one stream on their way into the spool: judged one by one, appended chunk by chunk.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     io::{self, Read},
     sync::Arc,
 };
@@ -20,6 +20,7 @@ use crate::{
         accept::{Ingest, trouble},
         answer::{StreamAnswer, StreamEnd, Trouble},
         delivery_id::{DeliveryId, ELEMENTS_MAX},
+        recent::KeyHashes,
         refuser::{Refuser, Rejected, encode},
         tally::Outcomes,
     },
@@ -45,7 +46,7 @@ const CHUNKS_AWAITED_MAX: usize = 2;
 struct Pending {
     chunk: Chunk,
     outcomes: Outcomes,
-    keys: HashSet<u64>,
+    keys: KeyHashes,
     refused_rules: Vec<&'static str>,
     refused_bytes: u64,
 }
