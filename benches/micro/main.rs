@@ -23,6 +23,10 @@ mod unsynced;
 
 use std::time::Duration;
 
+/// That of the product.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() {
     // Long enough that a neighbour's burst does not make a median, short enough to run them all.
     let (least, most) = (Duration::from_millis(300), Duration::from_secs(5));

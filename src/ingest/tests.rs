@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use prost::Message;
 
 use super::{
@@ -116,6 +117,24 @@ async fn a_committed_event_is_durable_under_the_receipt() {
     assert_eq!(events[0].event_id(), answer.receipt.element(0));
     assert_eq!(events[0].event, GOOD.as_bytes());
     assert_eq!((events[0].host.as_str(), events[0].received_at), ("h", 1_700_000_000_000_000));
+}
+
+#[tokio::test]
+async fn what_the_spool_has_taken_is_counted_though_its_sender_has_left() {
+    let house = House::new(source(), 1 << 20, 1 << 20);
+    let mut left = 0;
+    for _ in 0..100 {
+        // Polled once and dropped: queued, and hardly ever durable yet.
+        left += u64::from(Box::pin(house.send(GOOD)).now_or_never().is_none());
+    }
+    assert!(left > 0, "each was durable at once");
+    let counted = async {
+        while house.door().outcomes().committed < 100 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), counted).await.expect("a delivery was never counted");
+    assert_eq!(house.durable().0.len(), 100);
 }
 
 #[tokio::test]
