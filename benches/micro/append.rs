@@ -1,4 +1,4 @@
-//! Appending to the spool: the queue, the writer thread, one write and one sync for whoever waits, and the answers.
+//! Appending to the spool: the queue, the writer thread, one sync for whoever waits, and the answers.
 //!
 //! `real_disk` is a directory of the system's temporary ones, fdatasync included: its times say what that disk does (`TMPDIR`
 //! names another). `unsynced` is the same directory with syncs that do nothing, so that what is left is our own work and

@@ -1,4 +1,4 @@
-//! What goes in: the event that `scripts/measure` sends, and the bid opportunities that the tests keep.
+//! What goes in: an event of 1 KiB, and the bid opportunities that the tests keep.
 
 use std::{
     io::{Cursor, Read},
@@ -139,7 +139,7 @@ pub(crate) fn events(count: usize) -> Vec<Event> {
     let canonical = |number| {
         let body = Bytes::from(event(number));
         let text = std::str::from_utf8(&body).unwrap();
-        match element::fate(&arrival(&settings, &body), text, &mut ()) {
+        match element::fate(&arrival(&settings, &body), element::Element::Unparsed(text), &mut ()) {
             element::Fate::Event { event, .. } => Event { event_id_low: number as u64, ..*event },
             other => unreachable!("the event is no event: {other:?}"),
         }

@@ -50,7 +50,7 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixMicros> {
 
 /// Writes the canonical form: UTC, six digits, `Z`. A time that no calendar reaches is written as the epoch.
 ///
-/// Also by hand: two of them stand in every row, and chrono reads its pattern anew for each.
+/// Written by hand as well: two of them stand in every row, and chrono reads its pattern anew for each.
 pub fn format_rfc3339(at: UnixMicros) -> String {
     let time = DateTime::<Utc>::from_timestamp_micros(at).unwrap_or_default();
     let Ok(year @ 0..=9999) = u32::try_from(time.year()) else {

@@ -4,7 +4,8 @@ use serde_json::{Map, Value as Json};
 
 use super::model;
 use crate::event::json::{
-    object::{Object, elements},
+    elements::elements,
+    object::Object,
     parts,
     pointer::pointer_at,
     scan::{ScanError, storable},

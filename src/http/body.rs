@@ -103,7 +103,7 @@ impl MemoryBudget {
     }
 }
 
-/// Memory that is set aside until this is dropped; held as long as the body is.
+/// Memory that is set aside until this is dropped: for the body, and then for what was made of it, until it is answered.
 #[derive(Debug)]
 pub struct Reservation {
     budget: MemoryBudget,

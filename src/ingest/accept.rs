@@ -85,7 +85,7 @@ impl Ingest {
     /// Takes a delivery. When this answers, whatever it calls committed or refused is durable.
     ///
     /// # Cancel safety
-    /// Dropped because the sender has left, what the spool has begun to take is taken and counted all the same.
+    /// Dropped on the way, what the spool has begun to take is taken and counted all the same.
     ///
     /// # Errors
     /// When nothing of the delivery was taken.
@@ -113,7 +113,7 @@ impl Ingest {
             }
         } else {
             let prepared = self.prepare(door, settings, &delivery, config_version, id, &body);
-            // Nobody needs it while the spool works: the next body may have its memory.
+            // Nobody reads it while the spool works.
             drop(body);
             prepared
         }?;

@@ -120,8 +120,9 @@ impl Preparation<'_> {
         };
         let is_batch = matches!(elements, Elements::Batch(_));
         let mut prepared = Prepared::new(is_batch);
-        let elements_bytes = elements.len().saturating_mul(COLUMNS_BYTES);
-        prepared.chunk = Chunk::with_capacity(body.len().saturating_add(elements_bytes));
+        // No more than as much again as the body, however many elements are in it: memory is set aside by bodies.
+        let columns_bytes = elements.len().saturating_mul(COLUMNS_BYTES).min(body.len());
+        prepared.chunk = Chunk::with_capacity(body.len() + columns_bytes);
         let mut own_keys = KeyHashes::default();
         for (index, element) in elements.iter().enumerate() {
             let fate = fate(&arrival, element, &mut ());

@@ -137,6 +137,38 @@ async fn what_the_spool_has_taken_is_counted_though_its_sender_has_left() {
     assert_eq!(house.durable().0.len(), 100);
 }
 
+/// The task that was to count what its request had left was dropped at once, and made another one, without end.
+#[test]
+fn a_runtime_that_ends_with_a_delivery_under_way_ends() {
+    let house = House::new(source(), 1 << 20, 1 << 20);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (ingest, door, delivery) = (Arc::clone(&house.ingest), house.door(), house.delivery(None));
+    let sending = async move {
+        let Kind::Segment(settings) = &door.source.kind else { panic!("{:?}", door.source.kind) };
+        let bytes = Bytes::from_static(GOOD.as_bytes());
+        let body = DeliveryBody { wire: bytes.clone(), content: Content::Decoded(Encoding::Identity, bytes) };
+        ingest.accept(&door, settings, delivery, &"v1".into(), body).await
+    };
+    house.disk.held(|| {
+        let sending = runtime.spawn(sending);
+        runtime.block_on(tokio::task::yield_now());
+        assert!(!sending.is_finished(), "it waits for the disk");
+        drop(runtime);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(house.spool.close()).unwrap();
+    assert_eq!(house.durable().0.len(), 1, "what the spool had taken stays");
+}
+
+#[tokio::test]
+async fn what_fails_after_it_was_queued_is_counted_once_and_as_shed() {
+    let house = House::new(source(), 1 << 20, 1 << 20);
+    house.disk.fail(Operation::Sync, 1, Failure::Io);
+    assert_eq!(house.send(GOOD).await.unwrap_err(), Turned::Unavailable(Trouble::SpoolPoisoned));
+    let outcomes = house.door().outcomes();
+    assert_eq!((outcomes.shed, outcomes.total()), (1, 1));
+}
+
 #[tokio::test]
 async fn what_nobody_wants_is_answered_and_not_kept() {
     let mut source = source();

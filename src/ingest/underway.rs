@@ -1,5 +1,6 @@
-//! A delivery that the spool has taken over. It is counted once the spool has answered, whether or not its sender still
-//! waits: a task of its own for each delivery would see to that too, and cost every delivery what hardly one needs.
+//! A delivery that the spool has taken over. It is counted once the spool has answered, whether or not its request is still
+//! there: requests are cut off at the deadline of a graceful stop. A task of its own for each delivery would see to that
+//! too, and cost every delivery what hardly one needs.
 
 use std::sync::Arc;
 
@@ -7,6 +8,9 @@ use tokio::runtime::Handle;
 
 use super::{accept::Ingest, prepare::Prepared, registry::Door};
 use crate::spool::{AppendError, Queued, Receipt};
+
+/// What becomes of a delivery, and what the spool said.
+type Counted = (Prepared, Result<Receipt, AppendError>);
 
 /// A delivery between being queued and being counted.
 pub(super) struct Underway(Option<Uncounted>);
@@ -28,19 +32,30 @@ impl Underway {
     ///
     /// # Cancel safety
     /// Dropped on the way, the delivery is counted all the same, by a task that waits instead.
-    pub(super) async fn settled(mut self) -> (Prepared, Result<Receipt, AppendError>) {
+    pub(super) async fn settled(mut self) -> Counted {
         let receipt = self.0.as_mut().expect("taken only below and by drop").queued.receipt().await;
-        let Uncounted { ingest, door, prepared, .. } =
-            self.0.take().expect("as above, and nothing awaits since");
-        ingest.count(&door, &prepared, receipt.as_ref());
-        (prepared, receipt)
+        self.0.take().expect("as above, and nothing awaits since").counted(receipt)
     }
 }
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        // Outside of a runtime the process is ending, and its counters with it.
-        let (Some(uncounted), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
-        runtime.spawn(Self(Some(uncounted)).settled());
+        // Without a runtime the process is ending, and its counters with it.
+        if let (Some(uncounted), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(uncounted.settled());
+        }
+    }
+}
+
+impl Uncounted {
+    /// Has no guard of its own: a runtime that ends drops what it is given at once, and must not be given it again.
+    async fn settled(mut self) {
+        let receipt = self.queued.receipt().await;
+        drop(self.counted(receipt));
+    }
+
+    fn counted(self, receipt: Result<Receipt, AppendError>) -> Counted {
+        self.ingest.count(&self.door, &self.prepared, receipt.as_ref());
+        (self.prepared, receipt)
     }
 }

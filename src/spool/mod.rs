@@ -47,7 +47,7 @@
 //! # Writing
 //!
 //! One thread, the writer, changes the directory; nobody else does. It takes what is queued, up to 4,096 records or
-//! 4 MiB, never dividing a chunk; gives out sequences, writes once, calls fdatasync once, shows the records to the
+//! 4 MiB, never dividing a chunk; gives out sequences, writes, calls fdatasync once, shows the records to the
 //! readers and answers everybody who waits. There is no timer: while one batch is synced the next one gathers.
 //!
 //! A file is made in three durable steps before its first record is written: the file with its header, its name, and

@@ -17,7 +17,8 @@ use super::{
 use crate::telemetry::metric::Metric;
 
 /// A chunk below this is copied next to others, to be written with them; to copy a larger one costs more than a write.
-const GATHERED_BYTES_MAX: usize = 32 << 10;
+/// Smaller in tests, so that what they append is of both kinds.
+const GATHERED_BYTES_MAX: usize = if cfg!(test) { 512 } else { 32 << 10 };
 
 /// A buffer that one large batch needed is not kept for ever.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;

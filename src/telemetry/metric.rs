@@ -71,7 +71,7 @@ metrics! {
     SpoolBytes, "tidegate_spool_bytes", Gauge, [], "Bytes that the spool occupies on disk.";
     SpoolMaxBytes, "tidegate_spool_max_bytes", Gauge, [], "The spool's quota; beyond it deliveries are turned away.";
     SpoolEvents, "tidegate_spool_events", Gauge, [], "Records in the spool, delivered ones in files not yet deleted included.";
-    SpoolCommits, "tidegate_spool_commits_total", Counter, [], "Group commits: one write and one fsync each.";
+    SpoolCommits, "tidegate_spool_commits_total", Counter, [], "Group commits: one fsync each.";
     SpoolCommitDuration, "tidegate_spool_commit_duration_seconds", Histogram, [], "Time of a group commit's write and fsync.";
     SpoolCommitEvents, "tidegate_spool_commit_events", Histogram, [], "Records made durable by one group commit.";
     SpoolPoisoned, "tidegate_spool_poisoned", Gauge, [], "1 after a failed write or fsync: nothing is accepted until the restart.";

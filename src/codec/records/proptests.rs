@@ -68,20 +68,27 @@ fn whole(records: &[(String, String)]) -> Vec<Record> {
 /// Whether the records lie in the text one after the other with nothing but separators between them, and the rest after
 /// them.
 fn lie_in_order(text: &[u8], records: &[Record], rest: Option<&Rest>) -> bool {
-    let mut left = text;
-    for record in records {
-        let (start, size) = match record {
-            Record::Whole(bytes) => (bytes, bytes.len()),
-            Record::Oversized { head, size_bytes } => (head, usize::try_from(*size_bytes).unwrap()),
-        };
-        let skipped = left.iter().take_while(|byte| b" \t\r\n,[".contains(byte)).count();
-        // An element may itself begin with a bracket.
-        let Some(at) = (0..=skipped).find(|at| left[*at..].starts_with(start)) else { return false };
-        left = &left[at + size..];
-    }
-    rest.is_none_or(|rest| {
-        let from = usize::try_from(rest.offset_bytes).unwrap();
-        from >= text.len() - left.len() && text[from..].starts_with(&rest.bytes)
+    lie_behind(0, text, records, rest)
+}
+
+fn lie_behind(passed: usize, text: &[u8], records: &[Record], rest: Option<&Rest>) -> bool {
+    let left = &text[passed..];
+    let Some((record, later)) = records.split_first() else {
+        return rest.is_none_or(|rest| {
+            let from = usize::try_from(rest.offset_bytes).unwrap();
+            from >= passed && text[from..].starts_with(&rest.bytes)
+        });
+    };
+    let (start, size) = match record {
+        Record::Whole(bytes) => (bytes, bytes.len()),
+        Record::Oversized { head, size_bytes } => (head, usize::try_from(*size_bytes).unwrap()),
+    };
+    let skipped = left.iter().take_while(|byte| b" \t\r\n,[".contains(byte)).count();
+    // An element may itself begin with a bracket, and what is kept of it may be no more than that: each place is tried.
+    (0..=skipped).any(|at| {
+        left[at..].starts_with(start)
+            && at + size <= left.len()
+            && lie_behind(passed + at + size, text, later, rest)
     })
 }
 

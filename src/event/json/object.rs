@@ -11,7 +11,7 @@ use std::{
 
 use serde::{
     Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -211,57 +211,6 @@ impl<'a> Member<'a> {
     }
 }
 
-/// An array taken apart as far as it goes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Elements<'a> {
-    /// The first element, also of an array that is broken further on.
-    pub first: Option<&'a str>,
-    /// All elements; `None` if there are more than the limit.
-    pub all: Result<Option<Vec<Value<'a>>>, ObjectError>,
-}
-
-/// Splits an array of at most `elements_max` elements.
-pub fn elements(text: &str, elements_max: usize) -> Elements<'_> {
-    let (mut over, mut first) = (false, None);
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = deserializer
-        .deserialize_seq(ElementsVisitor { elements_max, over: &mut over, first: &mut first })
-        .and_then(|elements| deserializer.end().map(|()| elements));
-    let all = match read {
-        Ok(elements) => Ok(Some(elements)),
-        Err(_) if over => Ok(None),
-        Err(error) => Err(error.into()),
-    };
-    Elements { first, all }
-}
-
-struct ElementsVisitor<'o, 'de> {
-    elements_max: usize,
-    over: &'o mut bool,
-    first: &'o mut Option<&'de str>,
-}
-
-impl<'de> Visitor<'de> for ElementsVisitor<'_, 'de> {
-    type Value = Vec<Value<'de>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = access.next_element::<&RawValue>()? {
-            if elements.len() == self.elements_max {
-                *self.over = true;
-                return Err(serde::de::Error::custom("too many elements"));
-            }
-            self.first.get_or_insert(element.get());
-            elements.push(Value::new(element.get()));
-        }
-        Ok(elements)
-    }
-}
-
 fn spans(text: &str) -> Result<Vec<Span>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let members = deserializer.deserialize_map(SpansVisitor { text })?;
@@ -318,6 +267,36 @@ mod tests {
     }
 
     #[test]
+    fn what_was_parsed_is_taken_apart_alike_without_being_parsed_again() {
+        let many = format!(
+            "{{{}}}",
+            (0..40).map(|key| format!(r#""k{}":{key}"#, key % 30)).collect::<Vec<_>>().join(",")
+        );
+        for text in [
+            "{}",
+            "{ }",
+            r#"{"a":1,"a":2,"b":{"a":[3,"}"]}}"#,
+            r#"{ "a" : 1 , "\u0061" : "x\"y" , "":null }"#,
+            &many,
+        ] {
+            let (parsed, known) = (Object::parse(text).unwrap(), Object::of(Value::new(text)).unwrap());
+            let members = |object: &Object<'_>| -> Vec<_> {
+                object
+                    .iter()
+                    .map(|member| (member.key.text().to_owned(), member.value.text().to_owned()))
+                    .collect()
+            };
+            assert_eq!(members(&parsed), members(&known), "{text}");
+            for name in ["a", "b", "", "k3", "none"] {
+                assert_eq!(parsed.get(name), known.get(name), "{text} {name}");
+            }
+        }
+        for text in ["[]", "7", "null", "\"{}\""] {
+            assert!(Object::of(Value::new(text)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
     fn values_keep_every_byte() {
         let object = Object::parse("{\"n\":12345678901234567890.10, \"s\":\"\\ud800\"}").unwrap();
         assert_eq!(object.get("n").unwrap().text(), "12345678901234567890.10");
@@ -351,21 +330,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn elements_are_counted_before_they_are_kept() {
-        let all = |text, max| elements(text, max).all;
-        assert_eq!(
-            all(" [1, {\"a\" : 2},[]] ", 3),
-            Ok(Some(["1", "{\"a\" : 2}", "[]"].map(Value::new).into()))
-        );
-        assert_eq!(all("[1,2,3]", 2), Ok(None));
-        assert_eq!(all("[]", 0), Ok(Some(vec![])));
-        for text in ["[1,]", "[1] 2", "[1", "[1 2]"] {
-            assert!(matches!(all(text, 9), Err(ObjectError::Malformed { .. })), "{text}");
-            assert_eq!(elements(text, 9).first, Some("1"));
-        }
-    }
-
     /// A million escaped keys took nine seconds, for each was unescaped at every comparison.
     #[test]
     fn escaped_keys_are_unescaped_once() {
@@ -380,7 +344,5 @@ mod tests {
     fn deep_nesting_costs_no_stack() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(Object::parse(&deep).unwrap().iter().count(), 1);
-        let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
-        assert_eq!(elements(&deep, 9).all.unwrap().unwrap().len(), 1);
     }
 }

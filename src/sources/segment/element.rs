@@ -11,7 +11,8 @@ use super::{
 use crate::{
     event::{
         json::{
-            object::{self, Object, ObjectError},
+            elements::elements,
+            object::{Object, ObjectError},
             scan::storable,
             value::Value,
         },
@@ -59,7 +60,7 @@ impl<'a> Elements<'a> {
 /// An element, as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element<'a> {
-    /// A text that nobody has looked into.
+    /// A text that nobody has looked into, without blanks around it.
     Unparsed(&'a str),
     /// A part of a batch, which was parsed when the batch was taken apart.
     Json(Value<'a>),
@@ -106,13 +107,13 @@ pub fn split<'b>(body: &'b [u8], elements_max: usize, witness: &mut impl Witness
     }
     match text.as_bytes().first() {
         Some(b'[') => {
-            let object::Elements { first, all } = object::elements(text, elements_max);
-            let elements = match all {
+            let array = elements(text, elements_max);
+            let elements = match array.all {
                 Ok(Some(elements)) => Ok(Elements::Batch(elements)),
                 Ok(None) => Err(SplitError::TooMany),
                 Err(_) => Err(SplitError::Refused(rule::BODY_MALFORMED.at(""))),
             };
-            Split { signed: first.map_or(body, str::as_bytes), elements }
+            Split { signed: array.first.map_or(body, str::as_bytes), elements }
         }
         _ => Split { signed: body, elements: Ok(Elements::Single(text)) },
     }

@@ -65,6 +65,48 @@ fn a_writer_that_panics_poisons() {
     assert_eq!(run(spool.close()), Err(CloseError));
 }
 
+/// Small chunks are written together and large ones by themselves: whichever of the writes fails, all of them are taken back.
+#[test]
+fn lack_of_space_takes_back_every_write_of_a_batch() {
+    for nth in 1..=6 {
+        for failure in [Failure::NoSpace, Failure::Short(9), Failure::Short(600)] {
+            let disk = SimDisk::new(1);
+            let (spool, _) = open(&disk);
+            append(&spool, &[b"makes the file"]).unwrap();
+            let payloads_sent: Vec<Vec<u8>> = [5, 7, 600, 8, 700, 900, 6]
+                .iter()
+                .zip(1_u8..)
+                .map(|(length, byte)| vec![byte; *length])
+                .collect();
+            let mut appends: Vec<_> =
+                payloads_sent.iter().map(|payload| Box::pin(spool.append(chunk(&[payload])))).collect();
+            disk.fail(Operation::Append, nth, failure);
+            disk.held(|| {
+                for append in &mut appends {
+                    let _ =
+                        append.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+                }
+            });
+            let mut kept = vec![b"makes the file".to_vec()];
+            for (payload, append) in payloads_sent.iter().zip(appends) {
+                match run(append) {
+                    Ok(receipt) => {
+                        assert_eq!(receipt.first_sequence(), kept.len() as u64);
+                        kept.push(payload.clone());
+                    }
+                    Err(error) => assert_eq!(error, AppendError::NoSpace),
+                }
+            }
+            disk.heal();
+            assert_eq!(append(&spool, &[b"afterwards"]), Ok(kept.len() as u64), "{nth} {failure:?}");
+            kept.push(b"afterwards".to_vec());
+            assert_eq!(payloads(&spool), kept, "{nth} {failure:?}");
+            drop(spool);
+            assert_eq!(payloads(&open(&disk.crash()).0), kept, "{nth} {failure:?}");
+        }
+    }
+}
+
 #[test]
 fn lack_of_space_is_taken_back_and_passes() {
     for failure in [Failure::NoSpace, Failure::Quota, Failure::Short(9)] {
