@@ -120,7 +120,7 @@ async fn a_committed_event_is_durable_under_the_receipt() {
 }
 
 #[tokio::test]
-async fn what_the_spool_has_taken_is_counted_though_its_sender_has_left() {
+async fn what_the_spool_has_taken_is_counted_though_its_request_is_cut_off() {
     let house = House::new(source(), 1 << 20, 1 << 20);
     let mut left = 0;
     for _ in 0..100 {
